@@ -1,0 +1,49 @@
+"""Topology: the domains that the values of a node label make."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from batchsched.snapshot.node import Node
+
+
+@dataclass(frozen=True, eq=False)
+class Domains:
+    """The domains of one topology key over the nodes of a problem.
+
+    ``of_node`` [N] is the index of a node's domain, -1 where the node lacks the key; ``values`` are
+    the sorted label values.
+    """
+
+    key: str
+    values: tuple[str, ...]
+    of_node: npt.NDArray[np.int64]
+
+    @property
+    def has_key(self) -> npt.NDArray[np.bool_]:
+        """[N] whether the node carries the key."""
+        return self.of_node >= 0
+
+    def __len__(self) -> int:
+        """How many domains there are."""
+        return len(self.values)
+
+
+class Topology:
+    """Domains by key, made when first asked for."""
+
+    def __init__(self, nodes: tuple[Node, ...]) -> None:
+        """Remember the nodes' labels."""
+        self._labels = [dict(node.labels) for node in nodes]
+        self._domains: dict[str, Domains] = {}
+
+    def domains(self, key: str) -> Domains:
+        """The domains of one key."""
+        if key not in self._domains:
+            of_label = [labels.get(key) for labels in self._labels]
+            values = tuple(sorted({value for value in of_label if value is not None}))
+            index = {value: i for i, value in enumerate(values)}
+            of_node = [-1 if value is None else index[value] for value in of_label]
+            self._domains[key] = Domains(key, values, np.array(of_node, dtype=np.int64))
+        return self._domains[key]

@@ -1,0 +1,128 @@
+"""The model: columns, rows and tiers as blocks of numpy arrays, read by GLOP and by CP-SAT alike.
+
+The first columns are ``count[class, node]``, one for each candidate: how many pods of the class the
+node gets. Rules add columns (0/1 or small integers) where they need logic, and rows; all of it is linear
+and integer. Two laws hold for every rule, because greedy, search and windows build on them:
+
+- all zeros, with every added column at its lower bound, is feasible: placing nothing is always allowed;
+- a row is ``lower <= sum(coefficient * column) <= upper`` with integer coefficients, as tight as can be.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from batchsched.feasibility.problem import Problem
+
+IntArray = npt.NDArray[np.int64]
+NO_LIMIT = 2**62
+"""Stands for an absent bound of a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Candidate cells of some classes: parallel arrays of class, node and column indices."""
+
+    classes: IntArray
+    nodes: IntArray
+    columns: IntArray
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """One lexicographic rank, always maximised: ``constant + sum(coefficient * column)``.
+
+    ``sign`` -1 says that people read the value as a quantity to be small (nodes in use), so reports
+    show the negative.
+    """
+
+    name: str
+    columns: IntArray
+    coefficients: IntArray
+    constant: int = 0
+    sign: int = 1
+
+
+class Model:
+    """Blocks of columns and rows over one problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        """Make the ``count`` columns, in row-major order of (class, node)."""
+        self.problem = problem
+        classes, nodes = np.nonzero(problem.upper > 0)
+        self.counts = Cells(classes, nodes, np.arange(len(classes), dtype=np.int64))
+        self.column = np.full(problem.upper.shape, -1, dtype=np.int64)
+        self.column[classes, nodes] = self.counts.columns
+        self._first = np.searchsorted(classes, np.arange(len(problem.classes) + 1))
+        self._lower = [np.zeros(len(classes), dtype=np.int64)]
+        self._upper = [problem.upper[classes, nodes]]
+        self._row_lower: list[IntArray] = []
+        self._row_upper: list[IntArray] = []
+        self._entries: list[tuple[IntArray, IntArray, IntArray]] = []
+        self.blocks: list[tuple[str, str, int, int]] = []
+        """(rule, "columns" | "rows", first, count), in the order they were added."""
+        self.columns, self.rows = len(classes), 0
+
+    def cells(self, classes: npt.NDArray[np.bool_] | IntArray) -> Cells:
+        """The candidate cells of some classes (a mask [C] or class indices), by class then node."""
+        chosen = np.flatnonzero(classes) if classes.dtype == np.bool_ else np.unique(classes)
+        if not len(chosen):
+            return Cells(*(np.zeros(0, dtype=np.int64),) * 3)
+        at = np.concatenate([np.arange(self._first[c], self._first[c + 1]) for c in chosen])
+        return Cells(self.counts.classes[at], self.counts.nodes[at], at)
+
+    def add_columns(self, rule: str, upper: npt.ArrayLike, count: int | None = None) -> IntArray:
+        """Add integer columns from 0 to ``upper``; give their indices.
+
+        Args:
+            rule: Whose they are, for statistics.
+            upper: One bound for all, or one each.
+            count: How many; taken from ``upper`` where that is an array.
+        """
+        bounds = np.atleast_1d(np.asarray(upper, dtype=np.int64))
+        if count is not None:
+            bounds = np.broadcast_to(bounds, (count,)).astype(np.int64)
+        first = self.columns
+        self._lower.append(np.zeros(len(bounds), dtype=np.int64))
+        self._upper.append(bounds)
+        self.columns += len(bounds)
+        self.blocks.append((rule, "columns", first, len(bounds)))
+        return np.arange(first, self.columns, dtype=np.int64)
+
+    def add_rows(
+        self,
+        rule: str,
+        count: int,
+        entries: "list[tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]]",
+        *,
+        lower: npt.ArrayLike = -NO_LIMIT,
+        upper: npt.ArrayLike = NO_LIMIT,
+    ) -> IntArray:
+        """Add ``count`` rows; give their indices.
+
+        Args:
+            rule: Whose they are, for statistics and explanations.
+            count: How many rows.
+            entries: Blocks of (row within this call 0..count-1, column, coefficient); each of the
+                three may be a scalar. Repeated (row, column) pairs add up.
+            lower: Lower bounds, one for all or one each.
+            upper: Upper bounds, one for all or one each.
+        """
+        first = self.rows
+        for row, column, coefficient in entries:
+            rows, columns, coefficients = np.broadcast_arrays(
+                np.asarray(row, dtype=np.int64),
+                np.asarray(column, dtype=np.int64),
+                np.asarray(coefficient, dtype=np.int64),
+            )
+            self._entries.append((rows.ravel() + first, columns.ravel(), coefficients.ravel()))
+        self._row_lower.append(np.broadcast_to(np.asarray(lower, dtype=np.int64), (count,)))
+        self._row_upper.append(np.broadcast_to(np.asarray(upper, dtype=np.int64), (count,)))
+        self.rows += count
+        self.blocks.append((rule, "rows", first, count))
+        return np.arange(first, self.rows, dtype=np.int64)
