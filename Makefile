@@ -11,8 +11,8 @@ SEEDS ?= 1000
 # More arguments for pytest: make test ARGS="-k gang".
 ARGS ?=
 
-# Python files of ours; folders that hold none are fine.
-SOURCES := batchsched tests $(wildcard docs)
+# Where Python files of ours are.
+PYTHON_FILES := batchsched tests docs
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -41,3 +41,57 @@ $(STAMP): requirements/dev.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
+.PHONY: lock
+lock: ## write requirements/*.lock anew from pyproject.toml (UPGRADE=--upgrade for newer versions)
+	@$(PYTHON) -m venv $(VENV)-lock
+	@$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@$(LOCK) pyproject.toml -o requirements/run.lock >/dev/null
+	@$(LOCK) --group dev pyproject.toml -o requirements/dev.lock >/dev/null
+	@rm -rf $(VENV)-lock
+	@! grep -nE '://|file:|^-' requirements/*.lock || { echo "an address or an option is in a lock file" >&2; exit 1; }
+
+# One lock for all platforms and versions; no header and no address, so that it is the same from everywhere.
+LOCK = $(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(UPGRADE)
+
+##### What people run ##################################################################################
+
+.PHONY: demo
+demo: setup ## run the whole loop on the embedded cluster, and leave demo-out/
+	@$(BIN)/python -m batchsched simulate models/demo -o demo-out
+
+.PHONY: test
+test: setup ## run all tests (one: make test ARGS="-k gang")
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+.PHONY: check
+check: setup ## everything CI asks besides the tests: format, lint, types, layers, docs
+	@$(BIN)/ruff format --check $(PYTHON_FILES)
+	@$(BIN)/ruff check $(PYTHON_FILES)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python docs/generate.py --check
+	@$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_docs.py tests/test_tidy.py
+
+.PHONY: sim
+sim: setup ## run the simulator on SEEDS seeds (1000)
+	@SEEDS=$(SEEDS) $(BIN)/python -m pytest -n auto --dist worksteal tests/simulation $(ARGS)
+
+.PHONY: bench
+bench: setup ## measure, and compare with the limits
+	@$(BIN)/python tests/benchmarks/run.py $(ARGS)
+
+.PHONY: fmt
+fmt: setup ## format, and mend what ruff can mend
+	@$(BIN)/ruff check --fix-only --quiet $(PYTHON_FILES)
+	@$(BIN)/ruff format $(PYTHON_FILES)
+
+.PHONY: docs
+docs: setup ## write the generated parts of docs/ anew
+	@$(BIN)/python docs/generate.py
+
+.PHONY: clean
+clean: ## remove all that the other targets made
+	rm -rf $(VENV) $(VENV)-lock .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache \
+	  build dist demo-out bench-out
+	find batchsched tests docs -name __pycache__ -type d -prune -exec rm -rf {} +
