@@ -16,12 +16,16 @@ import os
 import platform
 import sys
 import traceback
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from batchsched import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DONE, DEFECT, BAD_INPUT, INTERRUPTED, READER_LEFT = 0, 1, 2, 130, 141
 
@@ -74,24 +78,48 @@ class Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name].help) for name in self.list_commands(ctx)])
 
-    def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - click's own signature
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:  # noqa: ANN401 - click's
+        """Read the command line; `--help` prints here already."""
+        with _noticing_that_the_reader_left():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's
+        """Run the command."""
+        with _noticing_that_the_reader_left():
+            return super().invoke(ctx)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - click's
         """Run, and end the process with an exit code of the contract."""
         kwargs["standalone_mode"] = False
         try:
             result = super().main(*args, **kwargs)
             sys.stdout.flush()  # here, where a reader that left can still be answered
-        except SystemExit as stop:
-            # click ends the process by itself, with 1, when it meets a closed pipe.
-            sys.exit(_reader_left() if isinstance(stop.__context__, BrokenPipeError) else stop.code)
+        except SystemExit:
+            raise
         except BaseException as error:  # noqa: BLE001 - the outermost place; `_ending` says what it was
             sys.exit(_ending(error))
         sys.exit(result if isinstance(result, int) else DONE)
 
 
+class _ReaderLeft(Exception):  # noqa: N818 - what happened, and no error
+    """Nobody reads our output any more (`batchsched ... | head`)."""
+
+
+@contextmanager
+def _noticing_that_the_reader_left() -> Iterator[None]:
+    """Rename the error before click meets it, which would end the process as if we had failed."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise _ReaderLeft from error
+
+
 def _ending(error: BaseException) -> int:
     """Say what ended the command, and return the exit code for it."""
-    if isinstance(error, BrokenPipeError):
-        return _reader_left()
+    if isinstance(error, _ReaderLeft | BrokenPipeError):
+        # What is still buffered goes nowhere, or Python would fail over it on its way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_LEFT
     if isinstance(error, click.Abort | KeyboardInterrupt):
         click.echo("Interrupted", err=True)
         return INTERRUPTED
@@ -127,13 +155,6 @@ def _is_ours(filename: str | bytes) -> bool:
     """Tell whether a file belongs to the installation; any other was named by the user."""
     path = Path(os.fsdecode(filename)).absolute()
     return path.is_relative_to(sys.prefix) or path.is_relative_to(Path(__file__).parents[1])
-
-
-def _reader_left() -> int:
-    """End quietly where the reader of our output closed it (`| head`), as other tools do."""
-    # What is still in the buffer goes nowhere, so that Python does not fail over it on its way out.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return READER_LEFT
 
 
 @click.group(
