@@ -106,11 +106,14 @@ class PodSpec:
     host_ports: tuple[HostPort, ...] = ()
     claims: tuple[ClaimRef, ...] = ()
     disks: tuple[Disk, ...] = ()
+    inline_volumes: tuple[tuple[str, str, str], ...] = ()
+    """(in-tree plugin, CSI driver, handle) of inline disks, which count in attach limits too."""
     resource_claims: tuple[tuple[str, str | None, str | None], ...] = ()
     """DRA: (name in the pod, resourceClaimName, resourceClaimTemplateName)."""
     images: tuple[str, ...] = ()
     """Images of containers, init containers and image volumes, one entry each, in order."""
     containers: int = 1
+    """Containers and init containers (ImageLocality's threshold grows with them)."""
     priority: int = 0
     preemption_never: bool = False
     gated: bool = False

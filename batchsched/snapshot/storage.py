@@ -54,6 +54,9 @@ class PersistentVolume:
     deleting: bool = False
     driver: str | None = None
     handle: str | None = None
+    in_tree: str | None = None
+    """The plugin (``kubernetes.io/aws-ebs``) of an in-tree volume: its driver is in force on the nodes
+    whose CSINode names the plugin in ``migrated``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,8 @@ class CSINode:
 
     name: str
     drivers: tuple[tuple[str, int | None], ...] = ()
+    migrated: tuple[str, ...] = ()
+    """In-tree plugins whose volumes this node hands to CSI drivers, sorted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,83 @@
+"""What pydantic refused, as one line for people: the path of the field and a plain sentence."""
+
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from batchsched.snapshot.errors import InputError
+
+_KINDS = {bool: "a boolean", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
+_WANTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "dict_type": "an object",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+    "list_type": "a list",
+}
+
+
+def input_error(error: ValidationError, *prefix: str | int) -> InputError:
+    """The first refusal of a validation, with its path below ``prefix``."""
+    first = error.errors(include_url=False)[0]
+    return InputError(_sentence(first), field=path((*prefix, *first["loc"])))
+
+
+def path(parts: tuple[str | int, ...]) -> str:
+    """``("spec", "containers", 0)`` as ``spec.containers[0]``."""
+    text = ""
+    for part in parts:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif part == "[key]":
+            continue
+        elif "." in part or "/" in part or not part:
+            text += f'["{part[:80]}"]' if text else part[:80]
+        else:
+            text += f".{part[:80]}" if text else part[:80]
+    return text
+
+
+def _sentence(error: ErrorDetails) -> str:
+    """Say what was found and what belongs there."""
+    kind, found = error["type"], error.get("input")
+    if kind == "refused":
+        return error["msg"]
+    if kind == "missing":
+        if error["loc"][-1] == "name" and isinstance(found, dict) and "generateName" in found:
+            return "is missing, there is only generateName; write the name that the object has in the cluster"
+        return "is missing; the API server requires it"
+    if kind in _WANTED:
+        return f"{_shown(found)} is {_kind(found)}, but {_WANTED[kind]} belongs here{_quote_it(kind, found)}"
+    if kind == "literal_error":
+        return f"{_shown(found)} is not one of {_choices(error)}"
+    if kind == "string_too_short":
+        return "is empty; the API server requires a value"
+    return f"{_shown(found)}: {error['msg'].lower()}"
+
+
+def _choices(error: ErrorDetails) -> str:
+    """The values that a field may have."""
+    expected = str(error.get("ctx", {}).get("expected", ""))
+    return expected.replace(" or ", ", ").replace("'", "").removesuffix(", ")
+
+
+def _kind(found: Any) -> str:
+    return "null" if found is None else _KINDS.get(type(found), "something else")
+
+
+def _quote_it(kind: str, found: Any) -> str:
+    """The usual reason for a number where text belongs is a missing pair of quotes."""
+    return "; put it in quotes" if kind == "string_type" and isinstance(found, (bool, int, float)) else ""
+
+
+def _shown(found: Any) -> str:
+    """A value, as short as it can be recognised."""
+    if isinstance(found, (dict, list)):
+        return "this"
+    if isinstance(found, bool) or found is None:
+        return {True: "true", False: "false", None: "null"}[found]
+    text = f'"{found}"' if isinstance(found, str) else str(found)
+    return text if len(text) <= 60 else text[:57] + "..."
