@@ -1,9 +1,11 @@
 """Constraints: the hard rules, one a file, each said twice.
 
-``post`` says a rule to the model as linear rows; ``check`` says it again in plain Python over the final
-state. The two must agree on every placement; ``batchsched.testing.verify_constraint`` proves it.
+``post`` says a rule to the model as linear rows; ``check`` says it again in plain Python over the
+final state. The two must agree on every placement; ``batchsched.testing.verify_constraint`` proves
+it.
 """
 
+import importlib
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -26,3 +28,25 @@ class Constraint(Protocol):
     def check(self, state: FinalState) -> Iterator[Violation]:
         """Say the rule again: yield each way in which the final state breaks it."""
         ...
+
+
+def default_constraints() -> tuple[Constraint, ...]:
+    """Every rule of this package, in the order of the formulation (C1 to C13).
+
+    Imported when called: whoever only names the protocol needs none of them.
+    """
+    return tuple(
+        getattr(importlib.import_module(f"{__name__}.{module}"), rule)()
+        for module, rule in _DEFAULT
+    )
+
+
+_DEFAULT = (
+    ("assignment", "Assignment"),
+    ("capacity", "Capacity"),
+    ("ports", "Ports"),
+    ("anti_affinity", "AntiAffinity"),
+    ("affinity", "Affinity"),
+    ("spread", "Spread"),
+    ("gang", "Gang"),
+)

@@ -1,0 +1,89 @@
+"""Anti-affinity: pods that refuse each other's company are not in one domain.
+
+Source: FORMULATION §C5; kube-scheduler's InterPodAffinity. The rule is symmetric: the term of
+either pod keeps both apart, also the term of a pod that runs already. A node without the term's
+topology key is in no domain, and a pod never refuses itself.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from batchsched.feasibility.problem import Problem
+from batchsched.feasibility.selection import PodSelector, of_term
+from batchsched.feasibility.topology import Domains
+from batchsched.plan.state import FinalState, Violation
+from batchsched.solver.model import Model
+from batchsched.solver.sums import BoolArray, Entries, numbered, sums
+
+
+@dataclass(frozen=True, slots=True)
+class AntiAffinity:
+    """Required anti-affinity, of placed pods and of those that stay."""
+
+    name: str = "anti_affinity"
+
+    def post(self, model: Model) -> None:
+        """For each term and domain: owners or matched pods, not both.
+
+        Terms of fixed pods, and fixed pods that a term matches, are in the candidates.
+        """
+        problem = model.problem
+        for (key, selector), owners in _terms(problem):
+            matched, _ = problem.selected(selector)
+            self._post_term(model, problem.domains(key), owners, matched)
+
+    def _post_term(
+        self, model: Model, domains: Domains, owners: BoolArray, matched: BoolArray
+    ) -> None:
+        """In a domain there is one pod that is both, or owners alone, or matched pods alone.
+
+        With U the most matched pods and p "an owner is here": ``U both + U p + matched <= U``.
+        Where one side can be one pod at most, its sum is p, and no column is needed.
+        """
+        both, owner, match = (
+            sums(model, mask, domains.of_node, len(domains))
+            for mask in (owners & matched, owners & ~matched, matched & ~owners)
+        )
+        sides = np.minimum(both.most, 2) + (owner.most > 0) + (match.most > 0)
+        count, row = numbered(sides > 1)
+        if not count:
+            return
+        undecided = (row >= 0) & (owner.most > 1) & (match.most > 1)
+        added, indicator_row = numbered(undecided)
+        # The side whose sum has coefficient 1: matched pods, or owners where those are the many.
+        most = np.maximum(np.where(match.most > 1, match.most, owner.most), 1)
+        entries: list[Entries] = [
+            both.entries(row, most),
+            match.entries(row, np.where(match.most > 1, 1, most)),
+            owner.entries(np.where(undecided, -1, row), np.where(match.most > 1, most, 1)),
+        ]
+        if added:
+            columns = model.add_columns(self.name, 1, added)
+            entries.append((row[undecided], columns, most[undecided]))
+            room = owner.most[undecided]
+            model.add_rows(
+                self.name,
+                added,
+                [owner.entries(indicator_row), (np.arange(added), columns, -room)],
+                upper=0,
+            )
+        model.add_rows(self.name, count, entries, upper=most[row >= 0])
+
+    def check(self, state: FinalState) -> Iterator[Violation]:
+        """No placed pod is in a domain with a pod that it, or that pod, refuses."""
+        raise NotImplementedError
+
+
+def _terms(problem: Problem) -> Iterator[tuple[tuple[str, PodSelector], BoolArray]]:
+    """Each distinct term of the window, by its first class, with the classes [C] that own it."""
+    owners: dict[tuple[str, PodSelector], list[int]] = {}
+    for index, pods in enumerate(problem.classes):
+        for term in pods.spec.anti_affinity:
+            key = (term.topology_key, of_term(term, pods.namespace))
+            owners.setdefault(key, []).append(index)
+    for key, indices in owners.items():
+        mask = np.zeros(len(problem.classes), dtype=np.bool_)
+        mask[indices] = True
+        yield key, mask

@@ -1,0 +1,41 @@
+"""Assignment: a pod is placed at most once, and only a pending pod is placed at all.
+
+Source: FORMULATION §C1. The model counts pods of a class, so there a class is not placed more often
+than it has pods.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from batchsched.plan.state import FinalState, Violation
+from batchsched.solver.model import Model
+from batchsched.solver.sums import numbered
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Each pending pod goes to one node or to none."""
+
+    name: str = "assignment"
+
+    def post(self, model: Model) -> None:
+        """``sum of x[c, n] <= size[c]`` for each class whose nodes hold more than its pods."""
+        problem = model.problem
+        room = problem.upper.sum(axis=1, dtype=np.int64)
+        chosen = room > problem.class_size
+        count, row = numbered(chosen)
+        if not count:
+            return
+        cells = model.cells(chosen)
+        model.add_rows(
+            self.name,
+            count,
+            [(row[cells.classes], cells.columns, 1)],
+            upper=problem.class_size[chosen],
+        )
+
+    def check(self, state: FinalState) -> Iterator[Violation]:
+        """Every placed pod is pending in the snapshot, and has one place."""
+        raise NotImplementedError

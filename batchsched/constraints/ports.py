@@ -1,0 +1,60 @@
+"""Ports: two pods of one node do not listen on the same host port.
+
+Source: FORMULATION §C3; kube-scheduler's NodePorts. Ports conflict when protocol and number are
+equal and the addresses are too, or one of them is the wildcard.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from batchsched.feasibility.problem import Problem
+from batchsched.plan.state import FinalState, Violation
+from batchsched.solver.model import Model
+from batchsched.solver.sums import numbered, sums
+
+WILDCARD = "0.0.0.0"  # noqa: S104 -- Kubernetes' wildcard, not an address that we listen on
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """One user for each host port of a node."""
+
+    name: str = "ports"
+
+    def post(self, model: Model) -> None:
+        """On each node, for each port and address: one user of the address or the wildcard.
+
+        Ports of fixed pods are in the candidates.
+        """
+        problem = model.problem
+        nodes = np.arange(len(problem.nodes), dtype=np.int64)
+        for users in _users(problem):
+            mask = np.zeros(len(problem.classes), dtype=np.bool_)
+            mask[users] = True
+            if problem.class_size[mask].sum() <= 1:
+                continue
+            using = sums(model, mask, nodes, len(nodes))
+            count, row = numbered(using.most > 1)
+            if count:
+                model.add_rows(self.name, count, [using.entries(row)], upper=1)
+
+    def check(self, state: FinalState) -> Iterator[Violation]:
+        """No placed pod shares a port with another pod of its node."""
+        raise NotImplementedError
+
+
+def _users(problem: Problem) -> Iterator[list[int]]:
+    """For each port, and each address named with it, the classes of which a node takes one pod."""
+    users: dict[tuple[str, int], dict[str, list[int]]] = {}
+    for index, pods in enumerate(problem.classes):
+        for port in sorted(set(pods.spec.host_ports)):
+            by_ip = users.setdefault((port.protocol, port.port), {})
+            by_ip.setdefault(port.ip, []).append(index)
+    for key in sorted(users):
+        wild = users[key].pop(WILDCARD, [])
+        for ip in sorted(users[key]):
+            yield sorted({*wild, *users[key][ip]})
+        if not users[key]:
+            yield wild
