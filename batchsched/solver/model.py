@@ -8,12 +8,14 @@ and integer. Two laws hold for every rule, because greedy, search and windows bu
 - a row is ``lower <= sum(coefficient * column) <= upper`` with integer coefficients, as tight as can be.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from batchsched.feasibility.problem import Problem
+from batchsched.solver.program import Program, freeze
 
 IntArray = npt.NDArray[np.int64]
 NO_LIMIT = 2**62
@@ -46,6 +48,31 @@ class Tier:
     coefficients: IntArray
     constant: int = 0
     sign: int = 1
+    highest: int | None = None
+    """A bound on the sum (without the constant) that is known without solving, or ``None``."""
+
+    def objective(self, width: int) -> IntArray:
+        """[width] dense coefficients."""
+        dense = np.zeros(width, dtype=np.int64)
+        np.add.at(dense, self.columns, self.coefficients)
+        return dense
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A tier, and how many columns and rows of the model it takes to state it."""
+
+    tier: Tier
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Classes that are placed in one go or not at all; ``rows`` hold only when all is done."""
+
+    classes: IntArray
+    rows: IntArray
 
 
 class Model:
@@ -66,6 +93,8 @@ class Model:
         self._entries: list[tuple[IntArray, IntArray, IntArray]] = []
         self.blocks: list[tuple[str, str, int, int]] = []
         """(rule, "columns" | "rows", first, count), in the order they were added."""
+        self.bundles: list[Bundle] = []
+        self.stages: list[Stage] = []
         self.columns, self.rows = len(classes), 0
 
     def cells(self, classes: npt.NDArray[np.bool_] | IntArray) -> Cells:
@@ -126,3 +155,26 @@ class Model:
         self.rows += count
         self.blocks.append((rule, "rows", first, count))
         return np.arange(first, self.rows, dtype=np.int64)
+
+    def together(self, classes: IntArray, rows: IntArray) -> None:
+        """Say that the greedy must place these classes in one go; ``rows`` hold only at the end."""
+        self.bundles.append(Bundle(classes, rows))
+
+    def rank(self, tiers: Iterable[Tier]) -> None:
+        """Add tiers below those that are there; each is solved on what was added until now."""
+        self.stages.extend(Stage(tier, self.columns, self.rows) for tier in tiers)
+
+    def freeze(self) -> Program:
+        """Everything added so far, compressed."""
+        none = np.zeros(0, dtype=np.int64)
+        entries = [np.concatenate(part) for part in zip(*self._entries, strict=True)]
+        rows, columns, coefficients = entries or (none, none, none)
+        return freeze(
+            counts=len(self.counts),
+            bounds=(np.concatenate(self._lower), np.concatenate(self._upper)),
+            row_bounds=(
+                np.concatenate([none, *self._row_lower]),
+                np.concatenate([none, *self._row_upper]),
+            ),
+            entries=(rows, columns, coefficients),
+        )

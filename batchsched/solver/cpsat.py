@@ -1,0 +1,114 @@
+"""CP-SAT on a program: whole, or restricted to a neighbourhood.
+
+The protobuf is filled through ``cp_model_helper``, the layer below ``cp_model``: it takes a row as two lists,
+and importing it costs 0.1 s instead of 0.4 s (``cp_model`` imports pandas).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from ortools.sat.python import cp_model_helper as helper
+
+from batchsched.solver.program import Program
+
+IntArray = npt.NDArray[np.int64]
+
+
+class ModelDefect(RuntimeError):
+    """The solver refused the model, or denies a point that we know to be feasible: our defect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How to search: seconds (of the wall, or deterministic), workers, seed."""
+
+    limit_s: float
+    deterministic: bool = False
+    workers: int = 1
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of it: the best point found (or ``None``), a proven bound, and whether they meet."""
+
+    x: IntArray | None
+    bound: int
+    optimal: bool
+    deterministic_s: float
+
+
+def maximise(
+    program: Program, objective: IntArray, hint: IntArray | None, search: Search
+) -> Answer:
+    """Maximise ``objective . x`` over the program.
+
+    Args:
+        program: What to satisfy.
+        objective: [width] coefficients.
+        hint: [width] a point to start from; where it is feasible the answer is never worse.
+        search: The limits.
+
+    Raises:
+        ModelDefect: The model is invalid, or has no solution at all.
+    """
+    proto = _proto(program, objective, hint)
+    solver = helper.SolveWrapper()
+    solver.set_parameters(_parameters(search))
+    response: Any = solver.solve(proto)
+    status = response.status
+    if status in (helper.CpSolverStatus.MODEL_INVALID, helper.CpSolverStatus.INFEASIBLE):
+        message = f"CP-SAT answers {status} to a model that placing nothing satisfies"
+        raise ModelDefect(message)
+    found = status in (helper.CpSolverStatus.OPTIMAL, helper.CpSolverStatus.FEASIBLE)
+    x = np.array(response.solution, dtype=np.int64) if found else None
+    highest = int(np.sum(np.maximum(objective * program.upper, objective * program.lower)))
+    bound = -response.best_objective_bound if np.any(objective) else 0.0
+    return Answer(
+        x=x,
+        bound=min(highest, int(np.floor(bound + 1e-6))),
+        optimal=status == helper.CpSolverStatus.OPTIMAL,
+        deterministic_s=response.deterministic_time,
+    )
+
+
+def _parameters(search: Search) -> Any:
+    parameters = helper.SatParameters()
+    parameters.num_workers = search.workers
+    parameters.random_seed = search.seed
+    if search.deterministic:
+        parameters.max_deterministic_time = search.limit_s
+    else:
+        parameters.max_time_in_seconds = search.limit_s
+    return parameters
+
+
+def _proto(program: Program, objective: IntArray, hint: IntArray | None) -> Any:
+    """The protobuf; the objective is negated, because CP-SAT's own sense is to minimise."""
+    proto = helper.CpModelProto()
+    for low, high in zip(program.lower.tolist(), program.upper.tolist(), strict=True):
+        proto.variables.add().domain.extend([low, high])
+    _add_rows(proto, program)
+    used = np.flatnonzero(objective)
+    proto.objective.vars.extend(used.tolist())
+    proto.objective.coeffs.extend((-objective[used]).tolist())
+    if hint is not None:
+        proto.solution_hint.vars.extend(list(range(program.width)))
+        proto.solution_hint.values.extend(hint.tolist())
+    return proto
+
+
+def _add_rows(proto: Any, program: Program) -> None:
+    columns, coefficients = program.columns.tolist(), program.coefficients.tolist()
+    first = program.first.tolist()
+    bounds = zip(program.row_lower.tolist(), program.row_upper.tolist(), strict=True)
+    for row, (low, high) in enumerate(bounds):
+        start, end = first[row], first[row + 1]
+        if start == end:
+            continue
+        linear = proto.constraints.add().linear
+        linear.vars.extend(columns[start:end])
+        linear.coeffs.extend(coefficients[start:end])
+        linear.domain.extend([max(low, -(2**62)), min(high, 2**62)])

@@ -1,0 +1,166 @@
+"""Greedy: best fit by priority, gangs whole or not at all. Feasible, and there at once.
+
+Classes go by priority, then largest first. A class whose rows are shared by no two of its columns (beyond
+its size) is placed in one stroke over all nodes; others pod by pod through ``Incumbent``. The score prefers
+the node that is left with the least, each resource weighed by how scarce it is, so that pods without a
+GPU stay off the nodes with one.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from batchsched.solver.budget import Budget
+from batchsched.solver.incumbent import Incumbent
+from batchsched.solver.model import Bundle, Model
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+
+class Greedy:
+    """Completes an incumbent of a model; what is placed already stays.
+
+    Args:
+        model: The model, with all of its constraints posted.
+        point: The incumbent to complete, over (a prefix of) the model's program.
+        budget: When to stop.
+    """
+
+    def __init__(self, model: Model, point: Incumbent, budget: Budget) -> None:
+        """Weigh the resources by scarcity, and see what room the incumbent leaves."""
+        problem = model.problem
+        self.model, self.problem, self.point, self.budget = model, problem, point, budget
+        asked = (problem.requests * problem.class_size[:, None]).sum(axis=0).astype(np.float64)
+        free = np.maximum(problem.free.sum(axis=0), 1).astype(np.float64)
+        self._value = asked / free / free
+        self._weight = problem.requests @ self._value
+        self._left = problem.free.copy()
+        counts = model.counts
+        taken = point.x[: len(counts), None] * problem.requests[counts.classes]
+        np.subtract.at(self._left, counts.nodes, taken)
+
+    def complete(self) -> Incumbent:
+        """Place what more can be placed, unit by unit."""
+        for unit in self._units():
+            if self.budget.expired:
+                break
+            if isinstance(unit, Bundle):
+                self._place_bundle(unit)
+            else:
+                self._place_class(unit)
+            self.point.forget()
+        return self.point
+
+    def _units(self) -> list[Bundle | int]:
+        """Bundles and single classes by priority, then largest first, then in order."""
+        bundled = {c for bundle in self.model.bundles for c in bundle.classes.tolist()}
+        units: list[tuple[int, float, int, Bundle | int]] = []
+        for bundle in self.model.bundles:
+            members = bundle.classes.tolist()
+            priority = max(self.problem.classes[c].priority for c in members)
+            units.append(
+                (-priority, -max(float(self._weight[c]) for c in members), members[0], bundle)
+            )
+        for c, pod_class in enumerate(self.problem.classes):
+            if c not in bundled:
+                units.append((-pod_class.priority, -float(self._weight[c]), c, c))
+        return [unit[3] for unit in sorted(units, key=lambda unit: unit[:3])]
+
+    def _place_bundle(self, bundle: Bundle) -> None:
+        """Place the classes of a bundle as far as they go; keep that only if its rows then hold."""
+        mark, left = self.point.mark(), self._left.copy()
+        self.point.defer(bundle.rows)
+        for c in sorted(bundle.classes.tolist(), key=lambda c: (-float(self._weight[c]), c)):
+            self._place_one_by_one(c)
+        self.point.defer(bundle.rows[:0])
+        if not self.point.holds(bundle.rows):
+            self.point.rollback(mark)
+            self._left = left
+
+    def _place_class(self, c: int) -> None:
+        cells = self.model.cells(np.array([c]))
+        room = self._room(cells.columns)
+        if room is None:
+            self._place_one_by_one(c)
+            return
+        unplaced = self.problem.classes[c].size - int(self.point.x[cells.columns].sum())
+        order = np.argsort(self._leftover(c, cells.nodes), kind="stable")
+        until = np.minimum(np.cumsum(room[order]), unplaced)
+        amounts = np.diff(until, prepend=0)
+        used = order[amounts > 0]
+        self._take(c, cells.nodes[used], amounts[amounts > 0])
+        self.point.raise_all(cells.columns[used], amounts[amounts > 0])
+
+    def _room(self, columns: IntArray) -> IntArray | None:
+        """By how much each column of a class may rise, if they share no row but that of its size.
+
+        ``None`` where they share more, or where a rule's own column would have to move.
+        """
+        program = self.point.program
+        at, owner = program.entries_of(columns)
+        rows, coefficients = program.by_column.rows[at], program.by_column.coefficients[at]
+        shared = np.bincount(rows, minlength=program.height) > 1
+        one_sided = np.all(coefficients > 0) and np.all(program.row_lower[rows] <= -(2**62))
+        if np.count_nonzero(shared) > 1 or not one_sided or np.any(program.speaks_of_added[rows]):
+            return None
+        room = program.upper[columns] - self.point.x[columns]
+        np.minimum.at(
+            room, owner, (program.row_upper[rows] - self.point.activity[rows]) // coefficients
+        )
+        return np.maximum(room, 0)
+
+    def _place_one_by_one(self, c: int) -> None:
+        """Place pods of a class one at a time, each on the tightest node that takes it."""
+        cells = self.model.cells(np.array([c]))
+        unplaced = self.problem.classes[c].size - int(self.point.x[cells.columns].sum())
+        score = self._leftover(c, cells.nodes)
+        alike = self._alike(cells.columns)
+        refused, progress = np.zeros(len(cells), dtype=np.bool_), False
+        while unplaced > 0 and not self.budget.expired:
+            open_score = np.where(refused, np.inf, score)
+            at = int(np.argmin(open_score)) if len(cells) else 0
+            if not len(cells) or not np.isfinite(open_score[at]):
+                if not progress:
+                    return
+                refused[:], progress = False, False
+            elif self.point.raise_by(int(cells.columns[at]), 1):
+                unplaced, progress = unplaced - 1, True
+                self._take(c, cells.nodes[at : at + 1], np.ones(1, dtype=np.int64))
+                score[at] = self._leftover(c, cells.nodes[at : at + 1])[0]
+            else:
+                refused |= alike == alike[at] if self._has_room(int(cells.columns[at])) else False
+                refused[at] = True
+
+    def _alike(self, columns: IntArray) -> IntArray:
+        """[columns] equal numbers where the rows with a rule's own columns are the same.
+
+        What one of them is refused for by such a row, the others are refused for too.
+        """
+        program = self.point.program
+        at, owner = program.entries_of(columns)
+        rows = program.by_column.rows[at]
+        speaks = program.speaks_of_added[rows]
+        kinds: dict[tuple[int, ...], int] = {}
+        bounds = np.searchsorted(owner[speaks], np.arange(len(columns) + 1)).tolist()
+        spoken = rows[speaks].tolist()
+        keys = [tuple(spoken[bounds[i] : bounds[i + 1]]) for i in range(len(columns))]
+        return np.array([kinds.setdefault(key, len(kinds)) for key in keys], dtype=np.int64)
+
+    def _has_room(self, column: int) -> bool:
+        """Whether the rows of counts alone would take one more."""
+        program = self.point.program
+        matrix = program.by_column
+        at = slice(matrix.first[column], matrix.first[column + 1])
+        rows, coefficients = matrix.rows[at], matrix.coefficients[at]
+        plain = ~program.speaks_of_added[rows]
+        after = self.point.activity[rows] + coefficients
+        return bool(np.all(after[plain] <= program.row_upper[rows][plain]))
+
+    def _take(self, c: int, nodes: IntArray, amounts: IntArray) -> None:
+        self._left[nodes] -= amounts[:, None] * self.problem.requests[c]
+
+    def _leftover(self, c: int, nodes: IntArray) -> FloatArray:
+        """[nodes] weighted room that would be left there; infinite where the pod does not fit."""
+        left = self._left[nodes] - self.problem.requests[c]
+        short = np.any((left < 0) & (self.problem.requests[c] > 0), axis=1)
+        return np.asarray(np.where(short, np.inf, left @ self._value), dtype=np.float64)

@@ -1,0 +1,135 @@
+"""The incumbent: a feasible point under construction, with the activity of every row.
+
+Placing a pod raises one ``count`` column. Where that breaks a row, columns that rules have added (a gang
+is admitted, a domain is in use) are raised or lowered until all rows hold again, a few steps deep; if none
+helps, everything is rolled back. So the greedy knows no rule and obeys all of them, users' own too.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from batchsched.solver.program import Program
+
+IntArray = npt.NDArray[np.int64]
+
+REPAIR_STEPS_MAX = 200
+"""Changes tried for one placement before it is given up; chains in the rules are 4 long."""
+
+
+class Incumbent:
+    """A point that satisfies every row, and can be moved from one such point to another."""
+
+    def __init__(self, program: Program, x: IntArray | None = None) -> None:
+        """Start from ``x``, or from placing nothing."""
+        self.program = program
+        self.x = program.lower.copy() if x is None else x.copy()
+        self.activity = program.activity(self.x)
+        self._trail: list[tuple[int, int]] = []
+        self._deferred: frozenset[int] = frozenset()
+        self._steps = 0
+
+    def mark(self) -> int:
+        """A point to roll back to."""
+        return len(self._trail)
+
+    def rollback(self, mark: int) -> None:
+        """Undo every change since the mark."""
+        while len(self._trail) > mark:
+            column, delta = self._trail.pop()
+            self._change(column, -delta)
+
+    def forget(self) -> None:
+        """Make everything so far final."""
+        self._trail.clear()
+
+    def defer(self, rows: IntArray) -> None:
+        """Let these rows be broken until ``holds`` is asked for them (a gang half placed)."""
+        self._deferred = frozenset(rows.tolist())
+
+    def holds(self, rows: IntArray) -> bool:
+        """Whether the rows hold."""
+        activity = self.activity[rows]
+        return bool(
+            np.all(activity >= self.program.row_lower[rows])
+            and np.all(activity <= self.program.row_upper[rows])
+        )
+
+    def raise_by(self, column: int, amount: int) -> bool:
+        """Raise a column, repairing what that breaks; ``False`` leaves everything as it was."""
+        if self.x[column] + amount > self.program.upper[column]:
+            return False
+        mark = self.mark()
+        self._steps = REPAIR_STEPS_MAX
+        self._apply(column, amount)
+        if self._repair(self._broken(column), frozenset()):
+            return True
+        self.rollback(mark)
+        return False
+
+    def raise_all(self, columns: IntArray, amounts: IntArray) -> None:
+        """Raise distinct columns whose rows are known to have the room, all at once and for good."""
+        matrix = self.program.by_column
+        at, owner = self.program.entries_of(columns)
+        np.add.at(self.activity, matrix.rows[at], matrix.coefficients[at] * amounts[owner])
+        self.x[columns] += amounts
+
+    def _change(self, column: int, delta: int) -> None:
+        matrix = self.program.by_column
+        at = slice(matrix.first[column], matrix.first[column + 1])
+        self.activity[matrix.rows[at]] += matrix.coefficients[at] * delta
+        self.x[column] += delta
+
+    def _apply(self, column: int, delta: int) -> None:
+        self._change(column, delta)
+        self._trail.append((column, delta))
+
+    def _broken(self, column: int) -> list[int]:
+        """Rows of a column that do not hold, ascending."""
+        matrix = self.program.by_column
+        rows = matrix.rows[matrix.first[column] : matrix.first[column + 1]]
+        activity = self.activity[rows]
+        wrong = (activity > self.program.row_upper[rows]) | (
+            activity < self.program.row_lower[rows]
+        )
+        broken: list[int] = rows[wrong].tolist()
+        return [row for row in broken if row not in self._deferred]
+
+    def _repair(self, rows: list[int], touched: frozenset[int]) -> bool:
+        """Mend the rows one after the other, trying each added column that can; depth first."""
+        rows = [row for row in rows if self._excess(row)]
+        if not rows:
+            return True
+        row = rows[0]
+        for column, delta in self._remedies(row, touched):
+            self._steps -= 1
+            if self._steps < 0:
+                return False
+            mark = self.mark()
+            self._apply(column, delta)
+            if self._repair([*rows, *self._broken(column)], touched | {column}):
+                return True
+            self.rollback(mark)
+        return False
+
+    def _excess(self, row: int) -> int:
+        """By how much a row is above (positive) or below (negative) what it allows."""
+        activity = int(self.activity[row])
+        above = activity - int(self.program.row_upper[row])
+        below = activity - int(self.program.row_lower[row])
+        return above if above > 0 else min(below, 0)
+
+    def _remedies(self, row: int, touched: frozenset[int]) -> list[tuple[int, int]]:
+        """Changes of one added column each that would mend the row alone."""
+        program, excess = self.program, self._excess(row)
+        at = slice(program.first[row], program.first[row + 1])
+        remedies = []
+        for column, coefficient in zip(
+            program.columns[at].tolist(), program.coefficients[at].tolist(), strict=True
+        ):
+            if column < program.counts or column in touched:
+                continue
+            steps = -(-abs(excess) // abs(coefficient))
+            delta = steps if (coefficient < 0) == (excess > 0) else -steps
+            if program.lower[column] <= self.x[column] + delta <= program.upper[column]:
+                remedies.append((column, delta))
+        return remedies

@@ -1,0 +1,167 @@
+"""The program: a model frozen to compressed arrays, and the cuts of it that get solved.
+
+Rows are held by row (CSR) with sorted columns, integers throughout. ``prefix`` leaves out what later tiers
+added, ``with_row`` holds a tier at its value, ``restrict`` fixes columns at an incumbent. numpy alone,
+so that a small solve does not pay for importing scipy.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """The same matrix by column: entries of column j are ``first[j]:first[j + 1]``."""
+
+    first: IntArray
+    rows: IntArray
+    coefficients: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """``row_lower <= A x <= row_upper``, ``lower <= x <= upper``, x integer.
+
+    Entries of row i are ``first[i]:first[i + 1]`` of ``columns`` and ``coefficients``. The first
+    ``counts`` columns are ``count[class, node]``; the rest were added by rules.
+    """
+
+    counts: int
+    lower: IntArray
+    upper: IntArray
+    row_lower: IntArray
+    row_upper: IntArray
+    first: IntArray
+    columns: IntArray
+    coefficients: IntArray
+
+    @property
+    def width(self) -> int:
+        """How many columns."""
+        return len(self.lower)
+
+    @property
+    def height(self) -> int:
+        """How many rows."""
+        return len(self.row_lower)
+
+    @cached_property
+    def entry_rows(self) -> IntArray:
+        """The row of each entry."""
+        return np.repeat(np.arange(self.height, dtype=np.int64), np.diff(self.first))
+
+    @cached_property
+    def by_column(self) -> Columns:
+        """The matrix by column, rows ascending within each."""
+        order = np.argsort(self.columns, kind="stable")
+        sizes = np.bincount(self.columns, minlength=self.width)
+        first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        return Columns(first, self.entry_rows[order], self.coefficients[order])
+
+    @cached_property
+    def speaks_of_added(self) -> npt.NDArray[np.bool_]:
+        """[height] whether a row has a column that a rule added."""
+        added = np.zeros(self.height, dtype=np.bool_)
+        added[self.entry_rows[self.columns >= self.counts]] = True
+        return added
+
+    def entries_of(self, columns: IntArray) -> tuple[IntArray, IntArray]:
+        """The entries of some columns: positions in ``by_column``, and which of ``columns`` each is of."""
+        first, sizes = self.by_column.first[columns], np.diff(self.by_column.first)[columns]
+        owner = np.repeat(np.arange(len(columns), dtype=np.int64), sizes)
+        within = np.arange(len(owner), dtype=np.int64) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        return first[owner] + within, owner
+
+    def activity(self, x: IntArray) -> IntArray:
+        """``A x`` [height], exact in integers."""
+        sums = np.concatenate([[0], np.cumsum(self.coefficients * x[self.columns])])
+        return np.asarray(sums[self.first[1:]] - sums[self.first[:-1]], dtype=np.int64)
+
+    def accepts(self, x: IntArray) -> bool:
+        """Whether ``x`` satisfies every bound and row."""
+        if bool(np.any(x < self.lower)) or bool(np.any(x > self.upper)):
+            return False
+        activity = self.activity(x)
+        return bool(np.all(activity >= self.row_lower) and np.all(activity <= self.row_upper))
+
+    def prefix(self, width: int, height: int) -> "Program":
+        """The first columns and rows; no kept row may speak of a dropped column."""
+        if width == self.width and height == self.height:
+            return self
+        end = self.first[height]
+        return Program(
+            counts=self.counts,
+            lower=self.lower[:width],
+            upper=self.upper[:width],
+            row_lower=self.row_lower[:height],
+            row_upper=self.row_upper[:height],
+            first=self.first[: height + 1],
+            columns=self.columns[:end],
+            coefficients=self.coefficients[:end],
+        )
+
+    def with_row(self, columns: IntArray, coefficients: IntArray, lower: int) -> "Program":
+        """One more row: ``sum(coefficient * column) >= lower``."""
+        return Program(
+            counts=self.counts,
+            lower=self.lower,
+            upper=self.upper,
+            row_lower=np.append(self.row_lower, lower),
+            row_upper=np.append(self.row_upper, 2**62),
+            first=np.append(self.first, self.first[-1] + len(columns)),
+            columns=np.concatenate([self.columns, columns]),
+            coefficients=np.concatenate([self.coefficients, coefficients]),
+        )
+
+    def restrict(self, free: npt.NDArray[np.bool_], x: IntArray) -> "Program":
+        """Only the ``free`` columns, all others fixed at ``x``; rows without a free column go."""
+        entry_free = free[self.columns]
+        held = np.where(entry_free, 0, self.coefficients * x[self.columns])
+        sums = np.concatenate([[0], np.cumsum(held)])
+        constant = sums[self.first[1:]] - sums[self.first[:-1]]
+        sizes = np.bincount(self.entry_rows[entry_free], minlength=self.height)
+        rows = sizes > 0
+        number = np.cumsum(free) - 1
+        return Program(
+            counts=int(np.count_nonzero(free[: self.counts])),
+            lower=self.lower[free],
+            upper=self.upper[free],
+            row_lower=_shift(self.row_lower, constant)[rows],
+            row_upper=_shift(self.row_upper, constant)[rows],
+            first=np.concatenate([[0], np.cumsum(sizes[rows])]).astype(np.int64),
+            columns=number[self.columns[entry_free]],
+            coefficients=self.coefficients[entry_free],
+        )
+
+
+def _shift(bounds: IntArray, constant: IntArray) -> IntArray:
+    """Bounds less what is fixed, leaving absent ones absent."""
+    absent = np.abs(bounds) >= 2**62
+    return np.where(absent, bounds, bounds - constant)
+
+
+def freeze(
+    counts: int,
+    bounds: tuple[IntArray, IntArray],
+    row_bounds: tuple[IntArray, IntArray],
+    entries: tuple[IntArray, IntArray, IntArray],
+) -> Program:
+    """Compress coordinate entries (row, column, coefficient) to a program; repeats add up."""
+    rows, columns, coefficients = entries
+    order = np.lexsort((columns, rows))
+    rows, columns, coefficients = rows[order], columns[order], coefficients[order]
+    if len(rows):
+        new = np.concatenate([[True], (rows[1:] != rows[:-1]) | (columns[1:] != columns[:-1])])
+        at = np.flatnonzero(new)
+        coefficients = np.add.reduceat(coefficients, at)
+        rows, columns = rows[at], columns[at]
+        keep = coefficients != 0
+        rows, columns, coefficients = rows[keep], columns[keep], coefficients[keep]
+    sizes = np.bincount(rows, minlength=len(row_bounds[0]))
+    first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    return Program(counts, *bounds, *row_bounds, first, columns, coefficients)

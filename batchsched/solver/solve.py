@@ -1,0 +1,193 @@
+"""Solve: tier by tier, each held at its value for the next. Never worse than the greedy's answer.
+
+1. greedy on the constraints alone;
+2. for each tier: done at once where the incumbent meets a bound known beforehand; CP-SAT on the whole program
+   where it is small; else GLOP for the bound and a point to round, then neighbourhoods.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from batchsched.solver.budget import Budget
+from batchsched.solver.cpsat import Search, maximise
+from batchsched.solver.greedy import Greedy
+from batchsched.solver.incumbent import Incumbent
+from batchsched.solver.model import Model, Stage, Tier
+from batchsched.solver.program import Program
+from batchsched.solver.relax import highest, relax
+from batchsched.solver.search import COLUMNS_MAX, Effort, Task, improve
+from batchsched.solver.settle import settle
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long and how hard to try; ``deterministic`` counts work instead of time, on one worker."""
+
+    time_limit_s: float = 10.0
+    workers: int = 1
+    seed: int = 0
+    deterministic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TierResult:
+    """What came of one tier, in the tier's own (maximised) sense."""
+
+    tier: Tier
+    value: int
+    bound: int
+
+    @property
+    def optimal(self) -> bool:
+        """Whether value and bound meet."""
+        return self.value >= self.bound
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """A feasible point over all columns, and what is proven about it."""
+
+    x: IntArray
+    tiers: tuple[TierResult, ...]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+Progress = Callable[[str, str, int, int], None]
+"""Called with (phase, tier, value, bound) whenever something is known."""
+
+
+def solve(
+    model: Model, limits: Limits, clock: Callable[[], float], progress: Progress | None = None
+) -> Solution:
+    """Solve the tiers of the model in order.
+
+    Args:
+        model: Constraints posted, tiers ranked.
+        limits: Time, workers, seed.
+        clock: Monotonic seconds; in deterministic mode for the report only.
+        progress: Told of each tier.
+    """
+    return _Solve(model, limits, clock, progress or (lambda *_: None)).run()
+
+
+class _Solve:
+    """One solve: the program, the incumbent, what is held, and where the time went."""
+
+    def __init__(
+        self, model: Model, limits: Limits, clock: Callable[[], float], progress: Progress
+    ) -> None:
+        self.model, self.limits, self.clock, self.progress = model, limits, clock, progress
+        self.budget = Budget(limits.time_limit_s, None if limits.deterministic else clock)
+        self.program = model.freeze()
+        self.seconds = {"greedy": 0.0, "relax": 0.0, "search": 0.0}
+        self.held: list[TierResult] = []
+
+    def run(self) -> Solution:
+        first = self.model.stages[0]
+        base = self.program.prefix(first.width, first.height)
+        start = self.clock()
+        x = Greedy(self.model, Incumbent(base), self.budget).complete().x
+        self._took("greedy", start)
+        for i, stage in enumerate(self.model.stages):
+            program = self._program(stage)
+            objective = stage.tier.objective(program.width)
+            x = self._enter(stage, program, objective, x)
+            weights = [_weight(s.tier) for s in self.model.stages[i:]]
+            share_s = self.budget.remaining_s * weights[0] / sum(weights)
+            x, bound = self._improve(stage.tier, program, objective, x, share_s)
+            value = int(objective @ x)
+            self.held.append(TierResult(stage.tier, value, max(bound, value)))
+            self.progress("tier", stage.tier.name, value, bound)
+        return Solution(x, tuple(self.held), self.seconds)
+
+    def _program(self, stage: Stage) -> Program:
+        """What the tier is solved on: its prefix, with the tiers above held at their values."""
+        program = self.program.prefix(stage.width, stage.height)
+        for result in self.held:
+            program = program.with_row(result.tier.columns, result.tier.coefficients, result.value)
+        return program
+
+    def _enter(self, stage: Stage, program: Program, objective: IntArray, x: IntArray) -> IntArray:
+        """Extend the incumbent to the columns that this tier brings."""
+        blocks = [
+            (first, count)
+            for _, kind, first, count in self.model.blocks
+            if kind == "columns" and len(x) <= first < stage.width
+        ]
+        return settle(program, x, blocks, objective)
+
+    def _improve(
+        self, tier: Tier, program: Program, objective: IntArray, x: IntArray, share_s: float
+    ) -> tuple[IntArray, int]:
+        """A point at least as good, and a bound."""
+        bound = highest(program, objective) if tier.highest is None else tier.highest
+        if int(objective @ x) >= bound or self.budget.expired:
+            return x, bound
+        if program.width <= COLUMNS_MAX:
+            return self._whole(program, objective, x, bound, share_s)
+        return self._in_parts(program, objective, x, bound, share_s)
+
+    def _whole(
+        self, program: Program, objective: IntArray, x: IntArray, bound: int, share_s: float
+    ) -> tuple[IntArray, int]:
+        """CP-SAT on all of it; the relaxation's bound too, where CP-SAT does not close the gap."""
+        start = self.clock()
+        search = Search(share_s, self.budget.deterministic, self.limits.workers, self.limits.seed)
+        answer = maximise(program, objective, x, search)
+        self.budget.spend(answer.deterministic_s)
+        self._took("search", start)
+        if answer.x is not None and objective @ answer.x >= objective @ x:
+            x = answer.x
+        bound = min(bound, answer.bound)
+        if not answer.optimal:
+            bound = min(bound, self._relax(program, objective)[1])
+        return x, bound
+
+    def _in_parts(
+        self, program: Program, objective: IntArray, x: IntArray, bound: int, share_s: float
+    ) -> tuple[IntArray, int]:
+        """The relaxation for bound and rounding, then neighbourhoods."""
+        before_s = self.budget.remaining_s
+        fractional, proven = self._relax(program, objective)
+        bound = min(bound, proven)
+        start = self.clock()
+        if fractional is not None and not self.held:
+            rounded = self._round(program, fractional)
+            x = rounded if objective @ rounded > objective @ x else x
+        task = Task(self.model, program, objective, bound)
+        left_s = share_s - (before_s - self.budget.remaining_s)
+        x = improve(task, x, left_s, self.budget, Effort(self.limits.workers, self.limits.seed))
+        self._took("search", start)
+        return x, bound
+
+    def _relax(self, program: Program, objective: IntArray) -> tuple[FloatArray | None, int]:
+        start = self.clock()
+        limit_s = max(self.budget.remaining_s, 0.01)
+        result = relax(program, objective, limit_s, deterministic=self.budget.deterministic)
+        self._took("relax", start)
+        return result.x, result.bound
+
+    def _round(self, program: Program, fractional: FloatArray) -> IntArray:
+        """Round the counts down, classes without a rule of their own at once, then complete greedily."""
+        point = Incumbent(program)
+        bundled = {c for bundle in self.model.bundles for c in bundle.classes.tolist()}
+        counts = np.floor(fractional[: program.counts] + 1e-6).astype(np.int64)
+        counts[np.isin(self.model.counts.classes, sorted(bundled))] = 0
+        for column in np.flatnonzero(counts).tolist():
+            point.raise_by(column, int(counts[column]))
+        point.forget()
+        return Greedy(self.model, point, self.budget).complete().x
+
+    def _took(self, phase: str, start: float) -> None:
+        self.seconds[phase] += self.clock() - start
+
+
+def _weight(tier: Tier) -> float:
+    """The share of the remaining time that a tier may claim, relative to those after it."""
+    return 6.0 if tier.name.startswith("placed/") else 2.0 if tier.name == "preferences" else 1.0
