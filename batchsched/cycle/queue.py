@@ -1,0 +1,305 @@
+"""The queue: every pending pod in exactly one place, and what is known of its gang.
+
+Gangs move as one: below its minimum of created members a gang waits (without blocking others), and
+when one resting member is woken all are. What to do with who is where is the machine's business.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from heapq import heapify, heappop, heappush
+from typing import TypeAlias
+
+from batchsched.cycle.timing import Timing
+from batchsched.snapshot.group import PodGroup
+from batchsched.snapshot.pod import Pod
+
+PodKey: TypeAlias = tuple[str, str]
+GroupKey: TypeAlias = tuple[str, str, str]
+
+
+class Place(StrEnum):
+    """Where a pending pod is."""
+
+    WAITING = "Waiting"
+    """for more members of its gang to be created"""
+    READY = "Ready"
+    RESTING = "Resting"
+    """after an attempt, until something changes or its backoff is over"""
+    SOLVING = "Solving"
+    BINDING = "Binding"
+
+
+@dataclass(slots=True)
+class Entry:
+    """A pending pod."""
+
+    uid: str
+    priority: int
+    group: GroupKey | None
+    since_s: float
+    place: Place = Place.WAITING
+    attempts: int = 0
+    not_before_s: float = 0.0
+    message: str | None = None
+    """What people were told last."""
+
+
+@dataclass(slots=True)
+class Members:
+    """The members of a gang, by what became of them."""
+
+    name: GroupKey
+    min_count: int
+    pending: set[PodKey] = field(default_factory=set)
+    held: set[PodKey] = field(default_factory=set)
+    succeeded: set[PodKey] = field(default_factory=set)
+    partial_since_s: float | None = None
+    released: bool = False
+
+    @property
+    def created(self) -> bool:
+        """Whether enough members exist to try at all."""
+        return len(self.pending) + len(self.held) + len(self.succeeded) >= self.min_count
+
+    @property
+    def partial(self) -> bool:
+        """Whether the gang is half-started."""
+        return bool(self.held) and len(self.held) + len(self.succeeded) < self.min_count
+
+
+class Queue:
+    """Pending pods and their gangs."""
+
+    def __init__(self, timing: Timing) -> None:
+        """Start empty."""
+        self.timing = timing
+        self.entries: dict[PodKey, Entry] = {}
+        self.groups: dict[GroupKey, Members] = {}
+        self.held: dict[PodKey, tuple[str, GroupKey | None]] = {}
+        self.ready: dict[PodKey, None] = {}
+        self.opened_s = 0.0
+        self.last_s = 0.0
+        self._rests: list[tuple[float, PodKey]] = []
+        self._partial: set[GroupKey] = set()
+
+    # Pods come and go.
+
+    def pend(self, pod: Pod, group: PodGroup | None, now_s: float) -> bool:
+        """Take note of a pending pod; False if it is known not to be pending (a stale watch)."""
+        key = pod.key
+        if self.held.get(key, ("",))[0] == pod.uid and pod.uid:
+            return False
+        entry = self.entries.get(key)
+        if entry is not None and entry.uid != pod.uid:
+            self.drop(key, now_s)
+            entry = None
+        if self.held.get(key) is not None:
+            self.drop(key, now_s)  # a pod of the same name came after the one that held a place
+        if entry is None:
+            entry = Entry(pod.uid, pod.spec.priority, None, now_s)
+            self.entries[key] = entry
+        self._join(key, entry, group, now_s)
+        return True
+
+    def hold(self, key: PodKey, uid: str, group: PodGroup | None, now_s: float) -> None:
+        """Take note that a pod has a node; without a group, it is of the one it was pending in."""
+        entry = self.entries.pop(key, None)
+        self.ready.pop(key, None)
+        known = entry.group if entry is not None else self.held.get(key, ("", None))[1]
+        name = group.key if group is not None else known
+        self.held[key] = (uid, name)
+        if name is None:
+            return
+        members = self.groups.setdefault(name, Members(name, group.min_count if group else 0))
+        if group is not None:
+            members.min_count = group.min_count
+        members.pending.discard(key)
+        members.held.add(key)
+        self._note_partial(members, now_s)
+
+    def drop(self, key: PodKey, now_s: float, *, succeeded: bool = False) -> None:
+        """Forget a pod; a member that succeeded still counts for its gang."""
+        entry = self.entries.pop(key, None)
+        _, held_group = self.held.pop(key, ("", None))
+        group = entry.group if entry is not None else held_group
+        self.ready.pop(key, None)
+        if group is None or group not in self.groups:
+            return
+        members = self.groups[group]
+        members.pending.discard(key)
+        members.held.discard(key)
+        members.succeeded.discard(key)
+        if succeeded:
+            members.succeeded.add(key)
+        if not members.pending and not members.held:
+            del self.groups[group]
+            self._partial.discard(group)
+            return
+        self._note_partial(members, now_s)
+        self._settle(members, now_s)
+
+    def uid(self, key: PodKey) -> str | None:
+        """The uid of a known pod, pending or held."""
+        entry = self.entries.get(key)
+        return entry.uid if entry is not None else self.held.get(key, (None,))[0]
+
+    # Pods change places.
+
+    def move(self, key: PodKey, place: Place, now_s: float) -> None:
+        """Put a pending pod elsewhere; the ready ones make the window."""
+        entry = self.entries[key]
+        if entry.place is place:
+            return
+        entry.place = place
+        self.ready.pop(key, None)
+        if place is Place.READY:
+            if not self.ready:
+                self.opened_s = now_s
+            self.last_s = now_s
+            self.ready[key] = None
+
+    def send_back(self, key: PodKey, now_s: float, *, helped: bool) -> float:
+        """Return a pod after an attempt; give when it is ready again: now, if something changed."""
+        entry = self.entries[key]
+        members = self.groups.get(entry.group) if entry.group is not None else None
+        entry.attempts += 1
+        entry.not_before_s = now_s if helped else now_s + self.timing.backoff_s(entry.attempts)
+        if members is not None and not members.created:
+            self.move(key, Place.WAITING, now_s)
+        elif helped:
+            self.move(key, Place.READY, now_s)
+        else:
+            self.move(key, Place.RESTING, now_s)
+            heappush(self._rests, (entry.not_before_s, key))
+        return entry.not_before_s
+
+    def wake(self, keys: Iterable[PodKey], now_s: float) -> None:
+        """Make resting pods ready, each with the resting members of its gang."""
+        for key in keys:
+            entry = self.entries.get(key)
+            if entry is None or entry.place is not Place.RESTING:
+                continue
+            members = self.groups.get(entry.group) if entry.group is not None else None
+            for member in sorted(members.pending) if members is not None else (key,):
+                if self.entries[member].place is Place.RESTING:
+                    self.move(member, Place.READY, now_s)
+
+    def wake_all(self, now_s: float) -> None:
+        """Something changed that could help anyone."""
+        rests, self._rests = self._rests, []
+        self.wake((key for _, key in sorted(rests)), now_s)
+
+    def wake_due(self, now_s: float) -> None:
+        """Wake those whose rest is over."""
+        while self._rests and self._rests[0][0] <= now_s:
+            self.wake((heappop(self._rests)[1],), now_s)
+
+    def next_rest_s(self) -> float | None:
+        """When the next rest is over; rests that were ended otherwise are left out."""
+        while self._rests and not self._still_rests(*self._rests[0]):
+            heappop(self._rests)
+        if len(self._rests) > 4 * len(self.entries) + 64:
+            self._rests = [rest for rest in self._rests if self._still_rests(*rest)]
+            heapify(self._rests)
+        return self._rests[0][0] if self._rests else None
+
+    # What the machine asks.
+
+    def take(self, most: int) -> list[PodKey]:
+        """Choose the pods of a window: highest priority first, then oldest, gangs whole.
+
+        A gang that exceeds the limit by itself is taken alone: it could never be placed otherwise.
+        """
+        if len(self.ready) <= most:
+            return list(self.ready)
+        units: dict[object, list[PodKey]] = {}
+        for key in self.ready:
+            units.setdefault(self.entries[key].group or key, []).append(key)
+        chosen: list[PodKey] = []
+        for unit in sorted(units.values(), key=self._rank):
+            if len(chosen) + len(unit) <= most or not chosen:
+                chosen += unit
+        return chosen
+
+    def partial_groups(self) -> list[GroupKey]:
+        """The half-started gangs that have not been given up, sorted."""
+        return sorted(name for name in self._partial if not self.groups[name].released)
+
+    def is_partial(self, key: PodKey) -> bool:
+        """Whether a pending pod is of a half-started gang."""
+        return self.entries[key].group in self._partial
+
+    def ready_members(self, group: GroupKey) -> list[PodKey]:
+        """The ready members of a gang, sorted."""
+        pending = sorted(self.groups[group].pending)
+        return [key for key in pending if self.entries[key].place is Place.READY]
+
+    def validate(self) -> None:
+        """Assert what must hold between any two changes."""
+        assert list(self.ready) == [k for k in self.ready if self.entries[k].place is Place.READY]
+        assert set(self.ready) == {k for k, e in self.entries.items() if e.place is Place.READY}
+        assert not set(self.entries) & set(self.held), "pending and held"
+        rests = {key for _, key in self._rests}
+        for key, entry in self.entries.items():
+            assert entry.place is not Place.RESTING or key in rests, f"{key} rests for ever"
+            members = None if entry.group is None else self.groups[entry.group]
+            assert members is None or key in members.pending
+            waits = members is not None and not members.created
+            assert entry.place is not Place.WAITING or waits, f"{key} waits for nothing"
+            assert entry.place not in {Place.READY, Place.RESTING} or not waits
+        for name, members in self.groups.items():
+            assert members.pending | members.held, f"{name} has no members"
+            assert members.pending <= set(self.entries)
+            assert members.held <= set(self.held)
+            assert members.partial == (members.partial_since_s is not None)
+            assert members.partial == (name in self._partial)
+
+    # Gangs.
+
+    def _join(self, key: PodKey, entry: Entry, group: PodGroup | None, now_s: float) -> None:
+        """Put a pod into its gang (which may have changed since it was last seen)."""
+        name = group.key if group is not None else None
+        if entry.group != name and entry.group in self.groups:
+            self.groups[entry.group].pending.discard(key)
+        entry.group = name
+        if group is None:
+            if entry.place is Place.WAITING:
+                self.move(key, Place.READY, now_s)
+            return
+        members = self.groups.setdefault(group.key, Members(group.key, group.min_count))
+        was_created, was_minimum = members.created, members.min_count
+        members.min_count = group.min_count
+        members.pending.add(key)
+        self._note_partial(members, now_s)
+        if not was_created or was_minimum != members.min_count:
+            self._settle(members, now_s)
+        elif entry.place is Place.WAITING:
+            self.wake(tuple(members.pending), now_s)
+            self.move(key, Place.READY, now_s)
+
+    def _settle(self, members: Members, now_s: float) -> None:
+        """Let a gang wait for its minimum, or wait no longer."""
+        for key in sorted(members.pending):
+            place = self.entries[key].place
+            if members.created and place in {Place.WAITING, Place.RESTING}:
+                self.move(key, Place.READY, now_s)
+            elif not members.created and place in {Place.READY, Place.RESTING}:
+                self.move(key, Place.WAITING, now_s)
+
+    def _note_partial(self, members: Members, now_s: float) -> None:
+        """Remember since when a gang is half-started."""
+        if not members.partial:
+            members.partial_since_s, members.released = None, False
+            self._partial.discard(members.name)
+        elif members.partial_since_s is None:
+            members.partial_since_s = now_s
+            self._partial.add(members.name)
+
+    def _still_rests(self, until_s: float, key: PodKey) -> bool:
+        entry = self.entries.get(key)
+        return entry is not None and entry.place is Place.RESTING and entry.not_before_s == until_s
+
+    def _rank(self, unit: list[PodKey]) -> tuple[int, float, PodKey]:
+        entries = [self.entries[key] for key in unit]
+        return -max(e.priority for e in entries), min(e.since_s for e in entries), min(unit)
