@@ -1,7 +1,7 @@
 """CP-SAT on a program: whole, or restricted to a neighbourhood.
 
-The protobuf is filled through ``cp_model_helper``, the layer below ``cp_model``: it takes a row as two lists,
-and importing it costs 0.1 s instead of 0.4 s (``cp_model`` imports pandas).
+The protobuf is filled through ``cp_model_helper``, the layer below ``cp_model``: it takes a row as
+two lists, and importing it costs 0.1 s instead of 0.4 s (``cp_model`` imports pandas).
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from batchsched.solver.program import Program
 IntArray = npt.NDArray[np.int64]
 
 
-class ModelDefect(RuntimeError):
+class ModelDefectError(RuntimeError):
     """The solver refused the model, or denies a point that we know to be feasible: our defect."""
 
 
@@ -52,7 +52,7 @@ def maximise(
         search: The limits.
 
     Raises:
-        ModelDefect: The model is invalid, or has no solution at all.
+        ModelDefectError: The model is invalid, or has no solution at all.
     """
     proto = _proto(program, objective, hint)
     solver = helper.SolveWrapper()
@@ -61,7 +61,7 @@ def maximise(
     status = response.status
     if status in (helper.CpSolverStatus.MODEL_INVALID, helper.CpSolverStatus.INFEASIBLE):
         message = f"CP-SAT answers {status} to a model that placing nothing satisfies"
-        raise ModelDefect(message)
+        raise ModelDefectError(message)
     found = status in (helper.CpSolverStatus.OPTIMAL, helper.CpSolverStatus.FEASIBLE)
     x = np.array(response.solution, dtype=np.int64) if found else None
     highest = int(np.sum(np.maximum(objective * program.upper, objective * program.lower)))
@@ -74,7 +74,7 @@ def maximise(
     )
 
 
-def _parameters(search: Search) -> Any:
+def _parameters(search: Search) -> Any:  # noqa: ANN401 -- OR-Tools has no stubs here
     parameters = helper.SatParameters()
     parameters.num_workers = search.workers
     parameters.random_seed = search.seed
@@ -85,7 +85,7 @@ def _parameters(search: Search) -> Any:
     return parameters
 
 
-def _proto(program: Program, objective: IntArray, hint: IntArray | None) -> Any:
+def _proto(program: Program, objective: IntArray, hint: IntArray | None) -> Any:  # noqa: ANN401 -- as above
     """The protobuf; the objective is negated, because CP-SAT's own sense is to minimise."""
     proto = helper.CpModelProto()
     for low, high in zip(program.lower.tolist(), program.upper.tolist(), strict=True):
@@ -100,7 +100,7 @@ def _proto(program: Program, objective: IntArray, hint: IntArray | None) -> Any:
     return proto
 
 
-def _add_rows(proto: Any, program: Program) -> None:
+def _add_rows(proto: Any, program: Program) -> None:  # noqa: ANN401 -- as above
     columns, coefficients = program.columns.tolist(), program.coefficients.tolist()
     first = program.first.tolist()
     bounds = zip(program.row_lower.tolist(), program.row_upper.tolist(), strict=True)

@@ -1,10 +1,12 @@
 """Greedy: best fit by priority, gangs whole or not at all. Feasible, and there at once.
 
-Classes go by priority, then largest first. A class whose rows are shared by no two of its columns (beyond
-its size) is placed in one stroke over all nodes; others pod by pod through ``Incumbent``. The score prefers
-the node that is left with the least, each resource weighed by how scarce it is, so that pods without a
-GPU stay off the nodes with one.
+Classes go by priority, then largest first. A class whose rows are shared by no two of its columns
+(beyond its size) is placed in one stroke over all nodes; others pod by pod through ``Incumbent``.
+The score prefers the node that is left with the least, each resource weighed by how scarce it is,
+so that pods without a GPU stay off the nodes with one.
 """
+
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -39,32 +41,61 @@ class Greedy:
         taken = point.x[: len(counts), None] * problem.requests[counts.classes]
         np.subtract.at(self._left, counts.nodes, taken)
 
-    def complete(self) -> Incumbent:
-        """Place what more can be placed, unit by unit."""
-        for unit in self._units():
-            if self.budget.expired:
-                break
-            if isinstance(unit, Bundle):
-                self._place_bundle(unit)
-            else:
-                self._place_class(unit)
-            self.point.forget()
+    def complete(self, targets: IntArray | None = None) -> Incumbent:
+        """Place what more can be placed, priority by priority.
+
+        Args:
+            targets: [counts] where the pods of a priority go first, as far as there is room (a
+                fractional point rounded down); what is then unplaced goes greedily.
+        """
+        for _, units in groupby(self._units(), key=self._priority):
+            level = list(units)
+            for unit in level if targets is not None else ():
+                self._aim(unit, targets)
+            for unit in level:
+                if self.budget.expired:
+                    return self.point
+                if isinstance(unit, Bundle):
+                    self._place_bundle(unit)
+                else:
+                    self._place_class(unit)
+                self.point.forget()
         return self.point
+
+    def _aim(self, unit: "Bundle | int", targets: IntArray) -> None:
+        """Place a unit where the targets say; a bundle where they admit it, by the greedy's way."""
+        if isinstance(unit, Bundle):
+            if targets[self.model.cells(unit.classes).columns].any():
+                self._place_bundle(unit)
+                self.point.forget()
+            return
+        cells = self.model.cells(np.array([unit]))
+        aimed = np.flatnonzero(targets[cells.columns])
+        room = self._room(cells.columns) if len(aimed) else None
+        if room is not None:
+            amounts = np.minimum(targets[cells.columns], room)[aimed]
+            self._take(unit, cells.nodes[aimed], amounts)
+            self.point.raise_all(cells.columns[aimed], amounts)
+            return
+        for at in aimed.tolist():
+            column, amount = int(cells.columns[at]), int(targets[cells.columns[at]])
+            if self.point.raise_by(column, amount):
+                self._take(unit, cells.nodes[at : at + 1], np.array([amount]))
+        self.point.forget()
+
+    def _priority(self, unit: "Bundle | int") -> int:
+        members = unit.classes.tolist() if isinstance(unit, Bundle) else [unit]
+        return max(self.problem.classes[c].priority for c in members)
 
     def _units(self) -> list[Bundle | int]:
         """Bundles and single classes by priority, then largest first, then in order."""
         bundled = {c for bundle in self.model.bundles for c in bundle.classes.tolist()}
-        units: list[tuple[int, float, int, Bundle | int]] = []
-        for bundle in self.model.bundles:
-            members = bundle.classes.tolist()
-            priority = max(self.problem.classes[c].priority for c in members)
-            units.append(
-                (-priority, -max(float(self._weight[c]) for c in members), members[0], bundle)
-            )
-        for c, pod_class in enumerate(self.problem.classes):
-            if c not in bundled:
-                units.append((-pod_class.priority, -float(self._weight[c]), c, c))
-        return [unit[3] for unit in sorted(units, key=lambda unit: unit[:3])]
+        singles = (c for c in range(len(self.problem.classes)) if c not in bundled)
+        return sorted([*self.model.bundles, *singles], key=self._rank)
+
+    def _rank(self, unit: "Bundle | int") -> tuple[int, float, int]:
+        members = unit.classes.tolist() if isinstance(unit, Bundle) else [unit]
+        return -self._priority(unit), -max(float(self._weight[c]) for c in members), members[0]
 
     def _place_bundle(self, bundle: Bundle) -> None:
         """Place the classes of a bundle as far as they go; keep that only if its rows then hold."""

@@ -1,8 +1,9 @@
 """The incumbent: a feasible point under construction, with the activity of every row.
 
-Placing a pod raises one ``count`` column. Where that breaks a row, columns that rules have added (a gang
-is admitted, a domain is in use) are raised or lowered until all rows hold again, a few steps deep; if none
-helps, everything is rolled back. So the greedy knows no rule and obeys all of them, users' own too.
+Placing a pod raises one ``count`` column. Where that breaks a row, columns that rules have added
+(a gang is admitted, a domain is in use) are raised or lowered until all rows hold again, a few
+steps deep; if none helps, everything is rolled back. So the greedy knows no rule and obeys all of
+them, users' own too.
 """
 
 import numpy as np

@@ -1,11 +1,13 @@
 """The model: columns, rows and tiers as blocks of numpy arrays, read by GLOP and by CP-SAT alike.
 
 The first columns are ``count[class, node]``, one for each candidate: how many pods of the class the
-node gets. Rules add columns (0/1 or small integers) where they need logic, and rows; all of it is linear
-and integer. Two laws hold for every rule, because greedy, search and windows build on them:
+node gets. Rules add columns (0/1 or small integers) where they need logic, and rows; all of it is
+linear and integer. Two laws hold for every rule, because greedy, search and windows build on them:
 
-- all zeros, with every added column at its lower bound, is feasible: placing nothing is always allowed;
-- a row is ``lower <= sum(coefficient * column) <= upper`` with integer coefficients, as tight as can be.
+- all zeros, with every added column at its lower bound, is feasible: placing nothing is always
+  allowed;
+- a row is ``lower <= sum(coefficient * column) <= upper`` with integer coefficients, as tight as
+  can be.
 """
 
 from collections.abc import Iterable

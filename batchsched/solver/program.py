@@ -1,8 +1,8 @@
 """The program: a model frozen to compressed arrays, and the cuts of it that get solved.
 
-Rows are held by row (CSR) with sorted columns, integers throughout. ``prefix`` leaves out what later tiers
-added, ``with_row`` holds a tier at its value, ``restrict`` fixes columns at an incumbent. numpy alone,
-so that a small solve does not pay for importing scipy.
+Rows are held by row (CSR) with sorted columns, integers throughout. ``prefix`` leaves out what
+later tiers added, ``with_row`` holds a tier at its value, ``restrict`` fixes columns at an
+incumbent. numpy alone, so that a small solve does not pay for importing scipy.
 """
 
 from dataclasses import dataclass

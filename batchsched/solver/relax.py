@@ -1,8 +1,10 @@
-"""The relaxation: GLOP on the program without integrality, and a bound that stands whatever GLOP did.
+"""The relaxation: GLOP on the program without integrality, and a bound that stands whatever GLOP
+did.
 
-The bound is not GLOP's objective value but the Lagrangian bound of its dual values: for any duals y,
-``max c.x <= sum_i y_i * (row bound) + sum_j max((c - A'y)_j * lower_j, (c - A'y)_j * upper_j)``.
-It holds for an unfinished or inaccurate solve too; good duals only make it tight (FORMULATION.md, Bounds).
+The bound is not GLOP's objective value but the Lagrangian bound of its dual values: for any duals
+y, ``max c.x <= sum_i y_i * (row bound) + sum_j max((c - A'y)_j * lower_j, (c - A'y)_j * upper_j)``.
+It holds for an unfinished or inaccurate solve too; good duals only make it tight (FORMULATION.md,
+Bounds).
 """
 
 from dataclasses import dataclass

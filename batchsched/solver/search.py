@@ -1,8 +1,9 @@
 """Search: from a feasible point to a better one, on programs too large for CP-SAT as a whole.
 
-Large-neighbourhood search: free all counts on some nodes (and the added columns that speak of them), hold
-the rest, and let CP-SAT make the best of it. Nodes are drawn from those where a class that is short could go,
-so that a neighbourhood holds both what is missing and what could make room for it.
+Large-neighbourhood search: free all counts on some nodes (and the added columns that speak of
+them), hold the rest, and let CP-SAT make the best of it. Nodes are drawn from those where a class
+that is short could go, so that a neighbourhood holds both what is missing and what could make room
+for it.
 """
 
 from dataclasses import dataclass

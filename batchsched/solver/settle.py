@@ -1,8 +1,8 @@
 """Settle: the best values of added columns once the counts are given.
 
-A later tier brings columns of its own (nodes in use, preferences met). When the incumbent enters that tier
-they are set block by block, in the order in which the objective added them: to the highest value that the rows
-allow, or to the lowest where the tier pays for it.
+A later tier brings columns of its own (nodes in use, preferences met). When the incumbent enters
+that tier they are set block by block, in the order in which the objective added them: to the
+highest value that the rows allow, or to the lowest where the tier pays for it.
 """
 
 import numpy as np

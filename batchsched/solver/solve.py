@@ -1,8 +1,9 @@
 """Solve: tier by tier, each held at its value for the next. Never worse than the greedy's answer.
 
 1. greedy on the constraints alone;
-2. for each tier: done at once where the incumbent meets a bound known beforehand; CP-SAT on the whole program
-   where it is small; else GLOP for the bound and a point to round, then neighbourhoods.
+2. for each tier: done at once where the incumbent meets a bound known beforehand; CP-SAT on the
+   whole program where it is small; else GLOP for the bound and a point to round, then
+   neighbourhoods.
 """
 
 from collections.abc import Callable
@@ -76,6 +77,10 @@ def solve(
     return _Solve(model, limits, clock, progress or (lambda *_: None)).run()
 
 
+ROUNDING = 1e-6
+"""What a count may be short of an integer and still be taken for it: GLOP's tolerance."""
+
+
 class _Solve:
     """One solve: the program, the incumbent, what is held, and where the time went."""
 
@@ -85,14 +90,14 @@ class _Solve:
         self.model, self.limits, self.clock, self.progress = model, limits, clock, progress
         self.budget = Budget(limits.time_limit_s, None if limits.deterministic else clock)
         self.program = model.freeze()
+        first = model.stages[0]
+        self._base = self.program.prefix(first.width, first.height)
         self.seconds = {"greedy": 0.0, "relax": 0.0, "search": 0.0}
         self.held: list[TierResult] = []
 
     def run(self) -> Solution:
-        first = self.model.stages[0]
-        base = self.program.prefix(first.width, first.height)
         start = self.clock()
-        x = Greedy(self.model, Incumbent(base), self.budget).complete().x
+        x = Greedy(self.model, Incumbent(self._base), self.budget).complete().x
         self._took("greedy", start)
         for i, stage in enumerate(self.model.stages):
             program = self._program(stage)
@@ -157,9 +162,10 @@ class _Solve:
         fractional, proven = self._relax(program, objective)
         bound = min(bound, proven)
         start = self.clock()
-        if fractional is not None and not self.held:
-            rounded = self._round(program, fractional)
-            x = rounded if objective @ rounded > objective @ x else x
+        if fractional is not None and program.width == self._base.width:
+            rounded = self._round(fractional)
+            if program.accepts(rounded) and objective @ rounded > objective @ x:
+                x = rounded
         task = Task(self.model, program, objective, bound)
         left_s = share_s - (before_s - self.budget.remaining_s)
         x = improve(task, x, left_s, self.budget, Effort(self.limits.workers, self.limits.seed))
@@ -173,16 +179,10 @@ class _Solve:
         self._took("relax", start)
         return result.x, result.bound
 
-    def _round(self, program: Program, fractional: FloatArray) -> IntArray:
-        """Round the counts down, classes without a rule of their own at once, then complete greedily."""
-        point = Incumbent(program)
-        bundled = {c for bundle in self.model.bundles for c in bundle.classes.tolist()}
-        counts = np.floor(fractional[: program.counts] + 1e-6).astype(np.int64)
-        counts[np.isin(self.model.counts.classes, sorted(bundled))] = 0
-        for column in np.flatnonzero(counts).tolist():
-            point.raise_by(column, int(counts[column]))
-        point.forget()
-        return Greedy(self.model, point, self.budget).complete().x
+    def _round(self, fractional: FloatArray) -> IntArray:
+        """Round the counts down, then complete greedily, priority by priority."""
+        targets = np.floor(fractional[: self._base.counts] + ROUNDING).astype(np.int64)
+        return Greedy(self.model, Incumbent(self._base), self.budget).complete(targets).x
 
     def _took(self, phase: str, start: float) -> None:
         self.seconds[phase] += self.clock() - start

@@ -1,0 +1,56 @@
+"""Packing, fewest nodes (FORMULATION.md §O4): as few nodes in use as can be.
+
+A node is in use when it holds a pod that is neither a DaemonSet's nor static (owned by the Node):
+what a node runs of its own accord keeps no node from being switched off.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from batchsched.plan.state import FinalState
+from batchsched.snapshot.pod import Pod
+from batchsched.solver.model import Model, Tier
+
+
+def counts_as_use(pod: Pod) -> bool:
+    """Whether the pod keeps its node in use."""
+    return pod.owner is None or pod.owner.kind not in {"DaemonSet", "Node"}
+
+
+@dataclass(frozen=True, slots=True)
+class FewestNodes:
+    """One tier: a 0/1 column for each node that is idle and could be used."""
+
+    name: str = "packing/fewest-nodes"
+
+    def tiers(self, model: Model) -> Sequence[Tier]:
+        """Charge each idle node that gets a pod; its capacity rows hold only when it is charged."""
+        problem = model.problem
+        busy = {
+            int(node)
+            for pod, node in zip(problem.fixed, problem.fixed_node, strict=True)
+            if counts_as_use(pod) and node >= 0
+        }
+        counted = np.array([counts_as_use(c.pods[0]) for c in problem.classes], dtype=np.bool_)
+        cells = model.cells(counted)
+        idle = np.setdiff1d(np.unique(cells.nodes), np.array(sorted(busy), dtype=np.int64))
+        used = model.add_columns(self.name, 1, len(idle))
+        inside = np.isin(cells.nodes, idle)
+        row = np.searchsorted(idle, cells.nodes[inside])
+        column, classes = cells.columns[inside], cells.classes[inside]
+        room = [
+            problem.slots[idle],
+            *(problem.free[idle, r] for r in range(len(problem.resources))),
+        ]
+        asks = [np.ones(len(row), dtype=np.int64), *problem.requests[classes].T]
+        for free, ask in zip(room, asks, strict=True):
+            entries = [(row, column, ask), (np.arange(len(idle)), used, -free)]
+            model.add_rows(self.name, len(idle), entries, upper=0)
+        cost = np.full(len(idle), -1, dtype=np.int64)
+        return [Tier(self.name, used, cost, constant=-len(busy), sign=-1, highest=0)]
+
+    def score(self, state: FinalState) -> Mapping[str, int]:
+        """Count the nodes in use."""
+        return {self.name: len({p.node.name for p in state.pods if counts_as_use(p.pod)})}

@@ -1,0 +1,120 @@
+"""Packing, least fragmentation (FORMULATION.md §O6): room left in pieces that are of use.
+
+Of use is a piece that holds the reference shape: the largest request in the window of the scarcest
+resource (the extended resource of which the largest share of what is free is asked for; cpu where
+none is asked for). Counted is how many more pods of that shape the nodes could hold.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from batchsched.plan.state import FinalState
+from batchsched.snapshot.pod import Pod, Quantities
+from batchsched.solver.model import Model, Tier
+
+NATIVE = ("cpu", "memory", "ephemeral-storage")
+
+
+def reference_shape(pods: Sequence[Pod], free: Mapping[str, int]) -> Quantities:
+    """The request that later pods will most likely fail to find room for.
+
+    Args:
+        pods: The window's pods, by key.
+        free: What is free of each resource on all nodes together, before this window.
+    """
+    asked: dict[str, int] = {}
+    for pod in pods:
+        for name, amount in pod.spec.requests:
+            asked[name] = asked.get(name, 0) + amount
+    scarcest, worst = "cpu", Fraction(-1)
+    for name in sorted(name for name in asked if is_extended(name)):
+        ratio = Fraction(asked[name], max(free.get(name, 0), 1))
+        if ratio > worst:
+            scarcest, worst = name, ratio
+    ranked = ("cpu", "memory") if scarcest == "cpu" else (scarcest, "cpu", "memory")
+    shapes = [dict(pod.spec.requests) for pod in pods]
+    best = max(shapes, key=lambda s: tuple(s.get(name, 0) for name in ranked), default={})
+    return tuple(sorted(best.items())) if best.get(scarcest) else ()
+
+
+def is_extended(name: str) -> bool:
+    """Whether a resource is none of those that every node has."""
+    return name not in NATIVE and not name.startswith("hugepages-")
+
+
+@dataclass(frozen=True, slots=True)
+class LeastFragmentation:
+    """One tier: for each node, an integer column for the reference pods that it could still hold."""
+
+    name: str = "packing/least-fragmentation"
+
+    def tiers(self, model: Model) -> Sequence[Tier]:
+        """Let the reference pods compete for the room that is left, and count them."""
+        problem, counts = model.problem, model.counts
+        free = dict(zip(problem.resources, problem.free.sum(axis=0).tolist(), strict=True))
+        pods = [*(p for c in problem.classes for p in c.pods), *(e.pod for e in problem.excluded)]
+        pods.sort(key=lambda pod: pod.key)
+        shape = dict(reference_shape(pods, free))
+        ask = np.array([shape.get(name, 0) for name in problem.resources], dtype=np.int64)
+        most = problem.slots.copy()
+        for r in np.flatnonzero(ask).tolist():
+            most = np.minimum(most, problem.free[:, r] // ask[r])
+        if not np.any(ask):
+            most[:] = 0
+        nodes = np.flatnonzero(most > 0)
+        slots = model.add_columns(self.name, most[nodes])
+        row_of = np.full(len(problem.nodes), -1, dtype=np.int64)
+        row_of[nodes] = np.arange(len(nodes))
+        inside = row_of[counts.nodes] >= 0
+        row, column = row_of[counts.nodes[inside]], counts.columns[inside]
+        classes = counts.classes[inside]
+        model.add_rows(
+            self.name,
+            len(nodes),
+            [(row, column, 1), (np.arange(len(nodes)), slots, 1)],
+            upper=problem.slots[nodes],
+        )
+        for r in np.flatnonzero(ask).tolist():
+            entries = [
+                (row, column, problem.requests[classes, r]),
+                (np.arange(len(nodes)), slots, ask[r]),
+            ]
+            model.add_rows(self.name, len(nodes), entries, upper=problem.free[nodes, r])
+        worth = np.ones(len(nodes), dtype=np.int64)
+        return [Tier(self.name, slots, worth, highest=int(most.sum()))]
+
+    def score(self, state: FinalState) -> Mapping[str, int]:
+        """Count, node by node, what more would fit."""
+        before, after = _room(state, new=False), _room(state, new=True)
+        free: dict[str, int] = {}
+        for room in before.values():
+            for name, amount in room.items():
+                free[name] = free.get(name, 0) + amount
+        window = sorted([*(p.pod for p in state.placed), *state.unplaced], key=lambda pod: pod.key)
+        shape = reference_shape(window, free)
+        if not shape:
+            return {self.name: 0}
+        fits = (
+            min([room["pods"], *(room.get(name, 0) // amount for name, amount in shape)])
+            for room in after.values()
+        )
+        return {self.name: sum(max(0, count) for count in fits)}
+
+
+def _room(state: FinalState, *, new: bool) -> dict[str, dict[str, int]]:
+    """What is left on each node, at least 0, with or without the pods that the plan places."""
+    room = {name: {"pods": 0, **dict(node.allocatable)} for name, node in state.nodes.items()}
+    for placed in state.pods:
+        if placed.new:
+            continue
+        here = room[placed.node.name]
+        for name, amount in (*placed.pod.requests, ("pods", 1)):
+            here[name] = max(0, here.get(name, 0) - amount)
+    for placed in state.placed if new else ():
+        here = room[placed.node.name]
+        for name, amount in (*placed.pod.spec.requests, ("pods", 1)):
+            here[name] = here.get(name, 0) - amount
+    return room

@@ -1,0 +1,48 @@
+"""Preferences (FORMULATION.md §O3): what pods would rather have, weighed as kube-scheduler weighs
+its scores.
+
+What depends on the node alone is a coefficient of the counts; company (preferred pod affinity),
+soft spread and preferred topology need columns of their own, which ``_preferred`` adds.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from batchsched.feasibility.preferences import image_locality, intolerable_taints, preferred_nodes
+from batchsched.objectives._preference_score import score
+from batchsched.objectives._preferred import Charges, prefer_company, prefer_domains, prefer_spread
+from batchsched.plan.state import FinalState
+from batchsched.solver.model import Model, Tier
+
+POINTS_PER_WEIGHT = 2
+POINTS_PER_TAINT = -30
+IMAGE_SCORE_PER_POINT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """One tier that adds up what each placed pod likes and dislikes about its place."""
+
+    name: str = "preferences"
+
+    def tiers(self, model: Model) -> Sequence[Tier]:
+        """Points of the nodes, then rows and columns for what depends on other pods."""
+        problem, counts = model.problem, model.counts
+        points = (
+            POINTS_PER_WEIGHT * preferred_nodes(problem)
+            + POINTS_PER_TAINT * intolerable_taints(problem)
+            + image_locality(problem) // IMAGE_SCORE_PER_POINT
+        )[counts.classes, counts.nodes]
+        paid = np.flatnonzero(points)
+        charges = Charges(self.name)
+        charges.add(counts.columns[paid], points[paid])
+        prefer_company(model, charges)
+        prefer_spread(model, charges)
+        prefer_domains(model, charges)
+        return [Tier(self.name, *charges.collected())]
+
+    def score(self, state: FinalState) -> Mapping[str, int]:
+        """Ask each placed pod, in plain Python."""
+        return {self.name: score(state)}

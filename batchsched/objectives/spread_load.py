@@ -1,0 +1,142 @@
+"""Packing, spread (FORMULATION.md §O5): the load of no node high above that of the others.
+
+The load of a node is its dominant share, in per mille: the largest, over cpu, memory and the
+extended resources that the window asks for, of what is held there to what is allocatable, rounded
+up. Charged is what stands above a quarter, a half and three quarters, so that the charge grows
+with the load as a square does, and stays linear.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from batchsched.feasibility.problem import Problem
+from batchsched.plan.state import FinalState
+from batchsched.snapshot.pod import Pod
+from batchsched.solver.model import Model, Tier
+
+IntArray = npt.NDArray[np.int64]
+THRESHOLDS_PERMILLE = (250, 500, 750)
+ALWAYS = ("cpu", "memory")
+NOT_EXTENDED = (*ALWAYS, "ephemeral-storage", "pods")
+
+
+def _weighed(pods: Iterable[Pod]) -> list[str]:
+    """The resources that make the load, sorted."""
+    asked = {name for pod in pods for name, _ in pod.spec.requests}
+    extended = {n for n in asked if n not in NOT_EXTENDED and not n.startswith("hugepages-")}
+    return sorted({*ALWAYS, *extended})
+
+
+@dataclass(frozen=True, slots=True)
+class SpreadLoad:
+    """One tier: for each node and threshold, an integer column for what stands above it."""
+
+    name: str = "packing/spread"
+
+    def tiers(self, model: Model) -> Sequence[Tier]:
+        """Bound each excess from below by each resource's share; the tier pays for it."""
+        problem = model.problem
+        pods = [*(p for c in problem.classes for p in c.pods), *(e.pod for e in problem.excluded)]
+        resources = _weighed(pods)
+        size, held = _size_and_held(problem, resources)
+        asks = _asks(problem, resources)
+        most = _share(held + np.maximum(size - held, 0), size)
+        nodes = np.unique(model.counts.nodes)
+        idle = np.setdiff1d(np.arange(len(problem.nodes)), nodes)
+        columns = []
+        for threshold in THRESHOLDS_PERMILLE:
+            excess = model.add_columns(self.name, np.maximum(most[nodes] - threshold, 0))
+            columns.append(excess)
+            for r in range(len(resources)):
+                self._bound(model, nodes, excess, (size[:, r], held[:, r], asks[:, r]), threshold)
+        constant = -sum(_charge(share) for share in _share(held[idle], size[idle]).tolist())
+        cost = np.full(3 * len(nodes), -1, dtype=np.int64)
+        return [
+            Tier(self.name, np.concatenate(columns), cost, constant=constant, sign=-1, highest=0)
+        ]
+
+    def _bound(
+        self,
+        model: Model,
+        nodes: IntArray,
+        excess: IntArray,
+        resource: tuple[IntArray, IntArray, IntArray],
+        threshold: int,
+    ) -> None:
+        """Rows ``1000 (held + asked) <= allocatable (threshold + excess)`` where there is any."""
+        (size, held, asks), counts = resource, model.counts
+        has = np.flatnonzero(size[nodes] > 0)
+        if not len(has):
+            return
+        at = nodes[has]
+        row_of = np.full(len(size), -1, dtype=np.int64)
+        row_of[at] = np.arange(len(has))
+        inside = (row_of[counts.nodes] >= 0) & (asks[counts.classes] > 0)
+        entries = [
+            (
+                row_of[counts.nodes[inside]],
+                counts.columns[inside],
+                1000 * asks[counts.classes[inside]],
+            ),
+            (np.arange(len(has)), excess[has], -size[at]),
+        ]
+        model.add_rows(self.name, len(has), entries, upper=size[at] * threshold - 1000 * held[at])
+
+    def score(self, state: FinalState) -> Mapping[str, int]:
+        """Add up, node by node, what stands above the thresholds."""
+        resources = _weighed([*(p.pod for p in state.placed), *state.unplaced])
+        held: dict[tuple[str, str], int] = {}
+        for placed in state.pods:
+            requests = placed.pod.spec.requests if placed.new else placed.pod.requests
+            for name, amount in requests:
+                held[placed.node.name, name] = held.get((placed.node.name, name), 0) + amount
+        total = 0
+        for node in state.nodes.values():
+            sizes = dict(node.allocatable)
+            shares = (
+                -(-1000 * held.get((node.name, name), 0) // sizes[name])
+                for name in resources
+                if sizes.get(name, 0) > 0
+            )
+            total += _charge(max(shares, default=0))
+        return {self.name: total}
+
+
+def _charge(share: int) -> int:
+    return sum(max(0, share - threshold) for threshold in THRESHOLDS_PERMILLE)
+
+
+def _share(held: IntArray, size: IntArray) -> IntArray:
+    """[N] the dominant share in per mille, rounded up; 0 where nothing is allocatable."""
+    share = np.where(size > 0, -(-1000 * held // np.maximum(size, 1)), 0)
+    return np.asarray(share.max(axis=1, initial=0), dtype=np.int64)
+
+
+def _size_and_held(problem: Problem, resources: list[str]) -> tuple[IntArray, IntArray]:
+    """[N, R] what is allocatable, and what fixed pods hold of it."""
+    index = {name: r for r, name in enumerate(resources)}
+    size = np.zeros((len(problem.nodes), len(resources)), dtype=np.int64)
+    held = np.zeros_like(size)
+    for n, node in enumerate(problem.nodes):
+        for name, amount in node.allocatable:
+            if name in index:
+                size[n, index[name]] = amount
+    for pod, n in zip(problem.fixed, problem.fixed_node.tolist(), strict=True):
+        for name, amount in pod.requests if n >= 0 else ():
+            if name in index:
+                held[n, index[name]] += amount
+    return size, held
+
+
+def _asks(problem: Problem, resources: list[str]) -> IntArray:
+    """[C, R] what one pod of each class asks for."""
+    index = {name: r for r, name in enumerate(resources)}
+    asks = np.zeros((len(problem.classes), len(resources)), dtype=np.int64)
+    for c, pods in enumerate(problem.classes):
+        for name, amount in pods.spec.requests:
+            if name in index:
+                asks[c, index[name]] = amount
+    return asks
