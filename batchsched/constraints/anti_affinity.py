@@ -13,7 +13,8 @@ import numpy as np
 from batchsched.feasibility.problem import Problem
 from batchsched.feasibility.selection import PodSelector, of_term
 from batchsched.feasibility.topology import Domains
-from batchsched.plan.state import FinalState, Violation
+from batchsched.plan.reading import Company, company
+from batchsched.plan.state import FinalState, Placed, Violation
 from batchsched.solver.model import Model
 from batchsched.solver.sums import BoolArray, Entries, numbered, sums
 
@@ -73,7 +74,45 @@ class AntiAffinity:
 
     def check(self, state: FinalState) -> Iterator[Violation]:
         """No placed pod is in a domain with a pod that it, or that pod, refuses."""
-        raise NotImplementedError
+        yield from self._refused_by_placed(state)
+        yield from self._refused_by_kept(state)
+
+    def _refused_by_placed(self, state: FinalState) -> Iterator[Violation]:
+        """Terms of placed pods, against everyone else in their domain."""
+        counts: dict[Company, dict[str, int]] = {}
+        for placed in state.placed:
+            for term in placed.pod.spec.anti_affinity:
+                who = company(term, placed.pod.namespace)
+                domain = state.census.values(who.key).get(placed.node.name)
+                if domain is None:
+                    continue
+                kinds = state.census.selected(who)
+                if who not in counts:
+                    counts[who] = state.census.per_domain(kinds, who.key)
+                itself = state.census.kind(placed) in kinds
+                if counts[who].get(domain, 0) > itself:
+                    message = f"refuses company in {who.key}={domain}, where there is some"
+                    yield Violation(self.name, placed.pod.full_name, placed.node.name, message)
+
+    def _refused_by_kept(self, state: FinalState) -> Iterator[Violation]:
+        """Terms of pods that stay, against placed pods in their domain."""
+        domains: dict[Company, dict[str, Placed]] = {}
+        for kept in state.pods:
+            if kept.new:
+                continue
+            for term in kept.pod.spec.anti_affinity:
+                who = company(term, kept.pod.namespace)
+                domain = state.census.values(who.key).get(kept.node.name)
+                if domain is not None:
+                    domains.setdefault(who, {}).setdefault(domain, kept)
+        for who, owners in domains.items():
+            domain_of = state.census.values(who.key)
+            for kind in state.census.selected(who):
+                for placed in kind.placed:
+                    owner = owners.get(domain_of.get(placed.node.name, ""))
+                    if owner is not None and placed.node.name in domain_of:
+                        message = f"{owner.pod.full_name} refuses it in its {who.key}"
+                        yield Violation(self.name, placed.pod.full_name, placed.node.name, message)
 
 
 def _terms(problem: Problem) -> Iterator[tuple[tuple[str, PodSelector], BoolArray]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from batchsched.plan.state import FinalState, Violation
+from batchsched.snapshot.pod import Pod
 from batchsched.solver.model import Model
 from batchsched.solver.sums import numbered
 
@@ -38,4 +39,25 @@ class Assignment:
 
     def check(self, state: FinalState) -> Iterator[Violation]:
         """Every placed pod is pending in the snapshot, and has one place."""
-        raise NotImplementedError
+        seen: set[tuple[str, str]] = {p.pod.key for p in state.pods if not p.new}
+        left = {pod.key for pod in state.unplaced}
+        for placed in state.placed:
+            key, known = placed.pod.key, state.by_key.get(placed.pod.key)
+            problem = None
+            if key in seen:
+                problem = "the pod has a place already"
+            elif key in left:
+                problem = "the pod is both placed and left unplaced"
+            elif known is None or known.uid != placed.pod.uid:
+                problem = "the snapshot holds no such pod"
+            elif not _waits(known) and key not in state.evicted:
+                problem = "the pod is not pending"
+            seen.add(key)
+            if problem is not None:
+                yield Violation(self.name, placed.pod.full_name, placed.node.name, problem)
+
+
+def _waits(pod: Pod) -> bool:
+    """Whether a pod may be placed: not bound, not ended, not gated, not on its way out."""
+    ready = not (pod.spec.gated or pod.deleting)
+    return pod.node is None and pod.phase in ("Pending", "") and ready

@@ -5,12 +5,12 @@ resource is not stopped by it, even where others have taken too much; the number
 everyone.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from batchsched.plan.state import FinalState, Violation
+from batchsched.plan.state import FinalState, Placed, Violation
 from batchsched.solver.model import Cells, IntArray, Model
 from batchsched.solver.sums import Entries, numbered
 
@@ -47,4 +47,30 @@ class Capacity:
 
     def check(self, state: FinalState) -> Iterator[Violation]:
         """On each node that receives pods, every resource that these request is enough for all."""
-        raise NotImplementedError
+        for name, placed in state.receiving.items():
+            everyone = state.on_node[name]
+            allocatable = dict(everyone[0].node.allocatable)
+            limit = allocatable.get("pods", 0)
+            if len(everyone) > limit:
+                message = f"{len(everyone)} pods, {limit} are allowed"
+                yield Violation(self.name, placed[-1].pod.full_name, name, message)
+            asked: dict[str, str] = {}
+            for each in placed:
+                for resource, amount in each.pod.spec.requests:
+                    if amount > 0:
+                        asked[resource] = each.pod.full_name
+            used = _used(everyone)
+            for resource in sorted(asked):
+                have, want = allocatable.get(resource, 0), used.get(resource, 0)
+                if want > have and resource != "pods":
+                    message = f"{want} of {resource} requested, {have} allocatable"
+                    yield Violation(self.name, asked[resource], name, message)
+
+
+def _used(pods: Iterable[Placed]) -> dict[str, int]:
+    """What pods hold together; a placed pod holds what its spec requests."""
+    used: dict[str, int] = {}
+    for placed in pods:
+        for resource, amount in placed.pod.spec.requests if placed.new else placed.pod.requests:
+            used[resource] = used.get(resource, 0) + amount
+    return used

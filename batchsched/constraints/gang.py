@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from batchsched.plan.state import FinalState, Violation
+from batchsched.plan.state import FinalState, Placed, Violation
+from batchsched.snapshot.pod import Pod
 from batchsched.solver.model import IntArray, Model
 from batchsched.solver.sums import Entries, numbered
 
@@ -64,4 +65,29 @@ class Gang:
 
     def check(self, state: FinalState) -> Iterator[Violation]:
         """A group of which a pod is placed has its minimum in the final state."""
-        raise NotImplementedError
+        group_of = dict(state.snapshot.group_of)
+        placed: dict[int, list[Placed]] = {}
+        for each in state.placed:
+            if each.pod.key in group_of:
+                placed.setdefault(group_of[each.pod.key], []).append(each)
+        if not placed:
+            return
+        running = dict.fromkeys(placed, 0)
+        for pod in state.snapshot.pods:
+            group = group_of.get(pod.key)
+            if group in running and _runs(pod) and pod.key not in state.evicted:
+                running[group] += 1
+        for group in sorted(placed):
+            about, first = state.snapshot.groups[group], placed[group][0]
+            members = running[group] + len(placed[group])
+            problem = about.problem
+            if problem is None and members < about.min_count:
+                problem = f"{members} of the {about.min_count} members that it needs"
+            if problem is not None:
+                message = f"pod group {about.namespace}/{about.name}: {problem}"
+                yield Violation(self.name, first.pod.full_name, first.node.name, message)
+
+
+def _runs(pod: Pod) -> bool:
+    """Whether a pod is a running member: bound, not ended, not on its way out."""
+    return pod.node is not None and not pod.terminal and not pod.deleting

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from batchsched.feasibility.problem import Problem
-from batchsched.plan.state import FinalState, Violation
+from batchsched.plan.state import FinalState, Placed, Violation
 from batchsched.solver.model import Model
 from batchsched.solver.sums import numbered, sums
 
@@ -42,7 +42,29 @@ class Ports:
 
     def check(self, state: FinalState) -> Iterator[Violation]:
         """No placed pod shares a port with another pod of its node."""
-        raise NotImplementedError
+        for name, placed in state.receiving.items():
+            if not any(each.pod.spec.host_ports for each in placed):
+                continue
+            held: dict[tuple[str, int], list[tuple[str, Placed]]] = {}
+            for each in state.on_node[name]:
+                for port in each.pod.spec.host_ports:
+                    held.setdefault((port.protocol, port.port), []).append((port.ip, each))
+            for each in placed:
+                for port in each.pod.spec.host_ports:
+                    holders = held[(port.protocol, port.port)]
+                    other = next(
+                        (p for ip, p in holders if p is not each and _same(ip, port.ip)), None
+                    )
+                    if other is not None:
+                        message = (
+                            f"host port {port.port}/{port.protocol} is also {other.pod.full_name}'s"
+                        )
+                        yield Violation(self.name, each.pod.full_name, name, message)
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two addresses of a node collide."""
+    return one == other or WILDCARD in (one, other)
 
 
 def _users(problem: Problem) -> Iterator[list[int]]:

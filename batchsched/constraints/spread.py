@@ -15,6 +15,7 @@ from batchsched.feasibility.node_terms import NodeTerms
 from batchsched.feasibility.nodes import intolerable
 from batchsched.feasibility.problem import PodClass, Problem
 from batchsched.feasibility.selection import PodSelector
+from batchsched.plan.reading import Company, untolerated, wanted_by
 from batchsched.plan.state import FinalState, Violation
 from batchsched.snapshot.labels import NodeSelectorTerm, Pairs
 from batchsched.snapshot.pod import NO_EXECUTE, NO_SCHEDULE, PodSpec, Toleration, TopologySpread
@@ -125,7 +126,77 @@ class Spread:
 
     def check(self, state: FinalState) -> Iterator[Violation]:
         """Every placed pod's domain holds at most ``max_skew`` more than the emptiest one."""
-        raise NotImplementedError
+        tallies: dict[Hashable, _Tally] = {}
+        eligible: dict[Hashable, frozenset[str]] = {}
+        for placed in state.placed:
+            hard = [each for each in placed.pod.spec.spread if each.hard]
+            for spread in hard:
+                asked = _asked(placed.pod.spec, hard, spread)
+                key = (spread, placed.pod.namespace, asked)
+                if key not in tallies:
+                    if asked not in eligible:
+                        eligible[asked] = _eligible(state, placed.pod.spec, hard, spread)
+                    tallies[key] = _Tally(state, placed.pod.namespace, spread, eligible[asked])
+                problem = tallies[key].problem(state, placed.node.name)
+                if problem is not None:
+                    yield Violation(self.name, placed.pod.full_name, placed.node.name, problem)
+
+
+class _Tally:
+    """The pods that count for a constraint, by domain."""
+
+    def __init__(
+        self, state: FinalState, namespace: str, spread: TopologySpread, eligible: frozenset[str]
+    ) -> None:
+        self.spread = spread
+        domain_of = state.census.values(spread.topology_key)
+        self.counts = dict.fromkeys((domain_of[name] for name in eligible), 0)
+        if spread.selector is not None and spread.selector.requirements:
+            who = Company(spread.topology_key, (namespace,), None, spread.selector)
+            for kind in state.census.selected(who):
+                for node, count in kind.on.items():
+                    if node in eligible:
+                        self.counts[domain_of[node]] += count - kind.leaving.get(node, 0)
+        enough = len(self.counts) >= spread.min_domains
+        self.least = min(self.counts.values()) if enough and self.counts else 0
+
+    def problem(self, state: FinalState, node: str) -> str | None:
+        """What is wrong with a pod on this node, if anything."""
+        key = self.spread.topology_key
+        domain = state.census.values(key).get(node)
+        if domain is None:
+            return f"the node has no label {key}"
+        count = self.counts.get(domain, 0)
+        if count - self.least > self.spread.max_skew:
+            apart = f"{count} in {key}={domain}, {self.least} in the emptiest domain"
+            return f"{apart}: more than {self.spread.max_skew} apart"
+        return None
+
+
+def _asked(spec: PodSpec, hard: list[TopologySpread], spread: TopologySpread) -> Hashable:
+    """What the eligible nodes of a constraint depend on."""
+    return (
+        tuple(sorted({each.topology_key for each in hard})),
+        (spec.node_selector, spec.node_affinity) if spread.honor_node_affinity else None,
+        spec.tolerations if spread.honor_node_taints else None,
+    )
+
+
+def _eligible(
+    state: FinalState, spec: PodSpec, hard: list[TopologySpread], spread: TopologySpread
+) -> frozenset[str]:
+    """The nodes that count: with all keys, and let in by the constraint's policies."""
+    keys = {each.topology_key for each in hard}
+    return frozenset(
+        name
+        for name, labels in state.census.labels.items()
+        if all(key in labels for key in keys)
+        and (not spread.honor_node_affinity or wanted_by(spec, name, labels))
+        and (
+            not spread.honor_node_taints
+            or untolerated(state.nodes[name].taints, spec.tolerations) is None
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
