@@ -71,7 +71,9 @@ def _names(paths: Sequence[str]) -> Iterator[str]:
             continue
         found = list(_inside(path))
         if not found:
-            raise InputError("this folder holds no .json, .yaml or .yml file (or .gz of one)", source=path)
+            raise InputError(
+                "this folder holds no .json, .yaml or .yml file (or .gz of one)", source=path
+            )
         yield from found
 
 
@@ -85,7 +87,11 @@ def _inside(folder: str) -> Iterator[str]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             path = os.path.join(root, name)  # noqa: PTH118 -- names as the user wrote them, ./ included
-            if name.lower().endswith(_SUFFIXES) and not name.startswith(".") and Path(path).is_file():
+            if (
+                name.lower().endswith(_SUFFIXES)
+                and not name.startswith(".")
+                and Path(path).is_file()
+            ):
                 yield path
 
 
@@ -117,5 +123,7 @@ def _unpacked(name: str, data: bytes) -> bytes:
 def _limited(name: str, data: bytes) -> bytes:
     """The bytes, if they are not too many."""
     if len(data) > INPUT_BYTES_MAX:
-        raise InputError(f"larger than {INPUT_BYTES_MAX // 1024**3} GiB; split it into files", source=name)
+        raise InputError(
+            f"larger than {INPUT_BYTES_MAX // 1024**3} GiB; split it into files", source=name
+        )
     return data

@@ -6,7 +6,6 @@ optional unless the API server insists on it; types are strict (a label ``yes`` 
 error). The models say only what may be written; ``decode*`` says what it means.
 """
 
-import re
 from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -22,6 +21,11 @@ class Api(BaseModel):
     """Any part of an API object."""
 
     model_config = ConfigDict(strict=True, extra="ignore", alias_generator=to_camel)
+
+
+def aliases(model: type[Api]) -> frozenset[str]:
+    """The names that the fields of a model have in the API."""
+    return frozenset(info.alias or name for name, info in model.model_fields.items())
 
 
 def refuse(what: str) -> NoReturn:
@@ -54,30 +58,21 @@ def _is_extended(resource: str) -> bool:
     return bool(slash) and not (domain == "kubernetes.io" or domain.endswith(".kubernetes.io"))
 
 
-_NAME_NEVER = re.compile(r"[\s/%{}\x00-\x1f\x7f]")
-
-
-def _name(name: str) -> str:
-    """What no object can be called; the full grammar differs from kind to kind and is not checked."""
-    if "{{" in name or "${" in name:
-        refuse(f'"{name}" looks like a template: render it first')
-    if not name:
-        refuse("is empty; every object needs a name")
-    if len(name) > 253 or name in {".", ".."} or _NAME_NEVER.search(name):
-        refuse(f'"{name[:60]}" cannot be a name; use lower-case letters, digits, "-" and "."')
-    return name
-
-
-def _plain_text(value: Any) -> Any:
+def _nulls_to_text(values: Any) -> Any:
     """``null`` in a map of strings is the empty string."""
-    return "" if value is None else value
+    if isinstance(values, dict) and None in values.values():
+        return {key: "" if value is None else value for key, value in values.items()}
+    return values
 
+
+NAME_PATTERN = r"^[^\s/%{}.\x00-\x1f\x7f][^\s/%{}\x00-\x1f\x7f]{0,252}$"
+"""What an object can be called at all; the full grammar differs from kind to kind."""
 
 Quantity = Annotated[int, BeforeValidator(_quantity)]
 Amounts = Annotated[dict[str, Quantity], AfterValidator(_whole_where_counted)]
-Name = Annotated[str, AfterValidator(_name)]
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 NotEmpty = Annotated[str, Field(min_length=1)]
-StringMap = dict[str, Annotated[str, BeforeValidator(_plain_text)]]
+StringMap = Annotated[dict[str, str], BeforeValidator(_nulls_to_text)]
 Int32 = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 Count = Annotated[int, Field(ge=0, lt=2**31)]
 Positive = Annotated[int, Field(ge=1, lt=2**31)]

@@ -10,9 +10,9 @@ from batchsched.snapshot.api import (
     Count,
     Int32,
     LabelSelectorModel,
-    Object,
     NodeSelectorModel,
     NotEmpty,
+    Object,
     ObjectRef,
     Quantity,
     StringMap,
@@ -20,9 +20,7 @@ from batchsched.snapshot.api import (
 from batchsched.snapshot.api_volumes import CSISource, InTreeSources
 
 VolumeMode = Literal["Filesystem", "Block", ""]
-AccessModes = list[
-    Literal["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"]
-]
+AccessModes = list[Literal["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"]]
 
 
 class TaintModel(Api):
@@ -57,6 +55,7 @@ class NodeStatusModel(Api):
 
 class NodeModel(Object):
     """A Node."""
+
     spec: NodeSpecModel | None = None
     status: NodeStatusModel | None = None
 
@@ -86,6 +85,7 @@ class PhaseModel(Api):
 
 class PVCModel(Object):
     """A PersistentVolumeClaim."""
+
     spec: PVCSpecModel | None = None
     status: PhaseModel | None = None
 
@@ -110,6 +110,7 @@ class PVSpecModel(InTreeSources):
 
 class PVModel(Object):
     """A PersistentVolume."""
+
     spec: PVSpecModel
     status: PhaseModel | None = None
 
@@ -129,6 +130,7 @@ class TopologyTermModel(Api):
 
 class StorageClassModel(Object):
     """A StorageClass."""
+
     provisioner: str | None = None
     volume_binding_mode: Literal["Immediate", "WaitForFirstConsumer"] | None = None
     allowed_topologies: list[TopologyTermModel] | None = None
@@ -155,6 +157,7 @@ class CSINodeSpecModel(Api):
 
 class CSINodeModel(Object):
     """A CSINode."""
+
     spec: CSINodeSpecModel | None = None
 
 
@@ -167,11 +170,13 @@ class CSIDriverSpecModel(Api):
 
 class CSIDriverModel(Object):
     """A CSIDriver."""
+
     spec: CSIDriverSpecModel | None = None
 
 
 class CSIStorageCapacityModel(Object):
     """A CSIStorageCapacity."""
+
     storage_class_name: NotEmpty
     node_topology: LabelSelectorModel | None = None
     capacity: Quantity | None = None
@@ -194,6 +199,7 @@ class AttachmentSpecModel(Api):
 
 class VolumeAttachmentModel(Object):
     """A VolumeAttachment."""
+
     spec: AttachmentSpecModel
 
 
@@ -212,6 +218,7 @@ class ResourceClaimStatusModel(Api):
 
 class ResourceClaimModel(Object):
     """A ResourceClaim."""
+
     status: ResourceClaimStatusModel | None = None
 
 
@@ -229,12 +236,14 @@ class BudgetStatusModel(Api):
 
 class BudgetModel(Object):
     """A PodDisruptionBudget."""
+
     spec: BudgetSpecModel | None = None
     status: BudgetStatusModel | None = None
 
 
 class PriorityClassModel(Object):
     """A PriorityClass."""
+
     value: Int32 | None = None
     global_default: bool | None = None
     preemption_policy: Literal["PreemptLowerPriority", "Never"] | None = None
@@ -248,6 +257,7 @@ class MapSelectorSpec(Api):
 
 class MapSelectorModel(Object):
     """A Service or a ReplicationController."""
+
     spec: MapSelectorSpec | None = None
 
 
@@ -259,6 +269,5 @@ class SelectorSpec(Api):
 
 class SelectorModel(Object):
     """A ReplicaSet or a StatefulSet."""
+
     spec: SelectorSpec | None = None
-
-

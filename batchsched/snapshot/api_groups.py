@@ -51,6 +51,7 @@ class KubernetesGroupSpec(Api):
 
 class KubernetesGroupModel(Object):
     """A scheduling.k8s.io PodGroup."""
+
     spec: KubernetesGroupSpec
 
 
@@ -62,6 +63,7 @@ class MemberGroupSpec(Api):
 
 class MemberGroupModel(Object):
     """A PodGroup of coscheduling or Volcano."""
+
     spec: MemberGroupSpec | None = None
 
 
@@ -80,6 +82,7 @@ class JobStatusModel(Api):
 
 class JobModel(Object):
     """A batch Job."""
+
     spec: JobSpecModel | None = None
     status: JobStatusModel | None = None
 
@@ -105,4 +108,5 @@ class JobSetSpecModel(Api):
 
 class JobSetModel(Object):
     """A JobSet."""
+
     spec: JobSetSpecModel | None = None

@@ -9,10 +9,11 @@ from batchsched.snapshot.api import (
     Api,
     Int32,
     LabelSelectorModel,
-    Object,
+    Name,
     NodeSelectorModel,
     NodeTermModel,
     NotEmpty,
+    Owner,
     Positive,
     StringMap,
     refuse,
@@ -214,8 +215,28 @@ class BoundModel(Api):
     node_name: str | None = None
 
 
-class PodModel(Object):
-    """What differs from pod to pod; ``spec`` is read apart, once for all its replicas."""
+class ReplicaMetadata(Api):
+    """The part of ``metadata`` that differs from replica to replica."""
+
+    name: Name
+    namespace: str | None = None
+    uid: str | None = None
+    annotations: StringMap | None = None
+    creation_timestamp: str | None = None
+    deletion_timestamp: str | None = None
+
+
+class SharedMetadata(Api):
+    """The part of ``metadata`` that replicas mostly share."""
+
+    labels: StringMap | None = None
+    owner_references: list[Owner] | None = None
+
+
+class PodModel(Api):
+    """What differs from pod to pod; the rest is read apart, once for all replicas."""
+
+    metadata: ReplicaMetadata
     spec: BoundModel
     status: PodPhaseModel | None = None
 
@@ -243,5 +264,3 @@ class PodResizeModel(Api):
     init_container_statuses: list[ContainerStatusModel] | None = None
     allocated_resources: Amounts | None = None
     resources: ResourceModel | None = None
-
-

@@ -110,9 +110,3 @@ class VolumeSources(InTreeSources):
     iscsi: ISCSIDisk | None = None
     rbd: RBDDisk | None = None
     image: ImageSource | None = None
-
-
-VOLUME_FIELDS = tuple(
-    info.alias for name, info in VolumeSources.model_fields.items() if info.alias and name != "name"
-)
-"""The fields of a pod's volume that make it matter here."""

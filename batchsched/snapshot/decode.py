@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 
 from batchsched.snapshot.api import (
     LabelSelectorModel,
-    Metadata,
     NodeSelectorModel,
     NodeTermModel,
+    Owner,
 )
 from batchsched.snapshot.labels import IN, LabelSelector, NodeSelectorTerm, Pairs, Requirement
 from batchsched.snapshot.pod import OwnerRef, Quantities
@@ -44,7 +44,9 @@ def label_selector(model: LabelSelectorModel | None) -> LabelSelector | None:
 
 def map_selector(labels: Mapping[str, str]) -> LabelSelector:
     """The selector that a plain map of labels stands for."""
-    return LabelSelector(tuple(Requirement(key, IN, (value,)) for key, value in sorted(labels.items())))
+    return LabelSelector(
+        tuple(Requirement(key, IN, (value,)) for key, value in sorted(labels.items()))
+    )
 
 
 def node_term(model: NodeTermModel) -> NodeSelectorTerm:
@@ -56,12 +58,18 @@ def node_term(model: NodeTermModel) -> NodeSelectorTerm:
 
 def node_selector(model: NodeSelectorModel | None) -> tuple[NodeSelectorTerm, ...] | None:
     """The terms of a node selector; ``None`` where there is none."""
-    return None if model is None else tuple(node_term(term) for term in model.node_selector_terms or ())
+    return (
+        None
+        if model is None
+        else tuple(node_term(term) for term in model.node_selector_terms or ())
+    )
 
 
-def controller(metadata: Metadata) -> OwnerRef | None:
-    """The owner that controls an object."""
-    for owner in metadata.owner_references or ():
+def controller(owners: Iterable[Owner] | None) -> OwnerRef | None:
+    """The owner that controls an object, of its ``ownerReferences``."""
+    for owner in owners or ():
         if owner.controller:
-            return OwnerRef(owner.api_version or "", owner.kind or "", owner.name or "", owner.uid or "")
+            return OwnerRef(
+                owner.api_version or "", owner.kind or "", owner.name or "", owner.uid or ""
+            )
     return None

@@ -43,7 +43,9 @@ def node(model: api.NodeModel) -> Node:
     """A node: what can be allocated, never its capacity."""
     meta, spec = model.metadata, model.spec or api.NodeSpecModel()
     status = model.status or api.NodeStatusModel()
-    images = {(name, image.size_bytes or 0) for image in status.images or () for name in image.names or ()}
+    images = {
+        (name, image.size_bytes or 0) for image in status.images or () for name in image.names or ()
+    }
     return Node(
         name=meta.name,
         uid=meta.uid or "",
@@ -76,7 +78,7 @@ def claim(model: api.PVCModel) -> PersistentVolumeClaim:
         selector=label_selector(spec.selector),
         selected_node=notes.get("volume.kubernetes.io/selected-node") or None,
         deleting=meta.deletion_timestamp is not None,
-        owner=controller(meta),
+        owner=controller(meta.owner_references),
     )
 
 
@@ -90,7 +92,8 @@ def volume(model: api.PVModel) -> PersistentVolume:
         name=meta.name,
         uid=meta.uid or "",
         labels=pairs(meta.labels),
-        storage_class=(meta.annotations or {}).get(_CLASS_ANNOTATION, spec.storage_class_name) or "",
+        storage_class=(meta.annotations or {}).get(_CLASS_ANNOTATION, spec.storage_class_name)
+        or "",
         capacity_bytes=amount("storage", (spec.capacity or {}).get("storage", 0)),
         access_modes=tuple(sorted(set(spec.access_modes or ()))),
         volume_mode=spec.volume_mode or "Filesystem",
@@ -109,7 +112,9 @@ def storage_class(model: api.StorageClassModel) -> StorageClass:
     notes = model.metadata.annotations or {}
     terms = tuple(
         NodeSelectorTerm(
-            tuple(sorted(requirement(e.key, IN, e.values) for e in term.match_label_expressions or ()))
+            tuple(
+                sorted(requirement(e.key, IN, e.values) for e in term.match_label_expressions or ())
+            )
         )
         for term in model.allowed_topologies or ()
     )
@@ -186,4 +191,6 @@ def budget(model: api.BudgetModel, version: str) -> PodDisruptionBudget:
     if version == "v1beta1" and selector == LabelSelector():
         selector = None
     allowed = (model.status and model.status.disruptions_allowed) or 0
-    return PodDisruptionBudget(namespace(model.metadata), model.metadata.name, selector, max(allowed, 0))
+    return PodDisruptionBudget(
+        namespace(model.metadata), model.metadata.name, selector, max(allowed, 0)
+    )

@@ -44,7 +44,8 @@ def job_set_size(model: JobSetModel) -> int:
     """How many pods of a JobSet run together, over all its replicated Jobs."""
     jobs = (model.spec and model.spec.replicated_jobs) or []
     return sum(
-        (1 if job.replicas is None else job.replicas) * _parallelism(job.template.spec if job.template else None)
+        (1 if job.replicas is None else job.replicas)
+        * _parallelism(job.template.spec if job.template else None)
         for job in jobs
     )
 

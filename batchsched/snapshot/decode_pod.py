@@ -17,7 +17,7 @@ from batchsched.snapshot.api_pod import (
     TolerationModel,
 )
 from batchsched.snapshot.decode import label_selector, node_selector, node_term, pairs
-from batchsched.snapshot.labels import IN, NOT_IN, LabelSelector, Labels, Requirement
+from batchsched.snapshot.labels import IN, NOT_IN, Labels, LabelSelector, Requirement
 from batchsched.snapshot.pod import (
     HostPort,
     PodAffinityTerm,
@@ -93,7 +93,9 @@ def pod_spec(model: PodSpecModel, labels: Labels, priorities: Priorities) -> Pod
 
 
 def _toleration(model: TolerationModel) -> Toleration:
-    return Toleration(model.key or "", model.operator or "Equal", model.value or "", model.effect or "")
+    return Toleration(
+        model.key or "", model.operator or "Equal", model.value or "", model.effect or ""
+    )
 
 
 def _terms(models: Iterable[PodTermModel] | None, labels: Labels) -> tuple[PodAffinityTerm, ...]:
@@ -114,8 +116,12 @@ def _term(model: PodTermModel, labels: Labels) -> PodAffinityTerm:
 def _preferred(affinity: AffinityModel, labels: Labels) -> tuple[tuple[int, PodAffinityTerm], ...]:
     """Preferred terms of both kinds; those of anti-affinity weigh less than nothing."""
     near, apart = affinity.pod_affinity, affinity.pod_anti_affinity
-    wanted = [(t.weight, _term(t.pod_affinity_term, labels)) for t in (near and near.preferred) or ()]
-    shunned = [(-t.weight, _term(t.pod_affinity_term, labels)) for t in (apart and apart.preferred) or ()]
+    wanted = [
+        (t.weight, _term(t.pod_affinity_term, labels)) for t in (near and near.preferred) or ()
+    ]
+    shunned = [
+        (-t.weight, _term(t.pod_affinity_term, labels)) for t in (apart and apart.preferred) or ()
+    ]
     return (*wanted, *shunned)
 
 

@@ -27,7 +27,9 @@ def claims(spec: PodSpecModel) -> tuple[ClaimRef, ...]:
 
 def own_claims(pod: str, refs: tuple[ClaimRef, ...]) -> tuple[ClaimRef, ...]:
     """The claims of one pod: an ephemeral volume's claim is called ``<pod>-<volume>``."""
-    return tuple(sorted(ClaimRef(f"{pod}-{ref.name}", True) if ref.ephemeral else ref for ref in refs))
+    return tuple(
+        sorted(ClaimRef(f"{pod}-{ref.name}", True) if ref.ephemeral else ref for ref in refs)
+    )
 
 
 def disks(spec: PodSpecModel) -> tuple[Disk, ...]:

@@ -22,6 +22,7 @@ KUBERNETES, COSCHEDULING, COSCHEDULING_OLD, VOLCANO, OWN, JOB, JOBSET = (
     "jobset.x-k8s.io",
 )
 LABEL, LABEL_OLD = "scheduling.x-k8s.io/pod-group", "pod-group.scheduling.sigs.k8s.io"
+_LABELS = frozenset({LABEL, LABEL_OLD})
 VOLCANO_ANNOTATION = "scheduling.k8s.io/group-name"
 GANG, MIN_AVAILABLE = "batchsched.io/gang", "batchsched.io/min-available"
 REQUIRED_TOPOLOGY, PREFERRED_TOPOLOGY = (
@@ -69,10 +70,16 @@ def _key(pod: Pod, declared: Declared) -> Key | None:
     space = pod.namespace
     if pod.spec.pod_group:
         return (space, pod.spec.pod_group, KUBERNETES)
+    if not pod.annotations and not any(key in _LABELS for key, _ in pod.labels):
+        return None
     labels = dict(pod.labels)
     name = labels.get(LABEL) or labels.get(LABEL_OLD)
     if name:
-        first, second = (COSCHEDULING, COSCHEDULING_OLD) if labels.get(LABEL) else (COSCHEDULING_OLD, COSCHEDULING)
+        first, second = (
+            (COSCHEDULING, COSCHEDULING_OLD)
+            if labels.get(LABEL)
+            else (COSCHEDULING_OLD, COSCHEDULING)
+        )
         return (space, name, second if _only(declared, space, name, second, first) else first)
     notes = dict(pod.annotations)
     if notes.get(VOLCANO_ANNOTATION):
@@ -85,7 +92,11 @@ def _key(pod: Pod, declared: Declared) -> Key | None:
 
 def _only(declared: Declared, namespace: str, name: str, api: str, other: str) -> bool:
     """Whether the group is declared in the one API and not in the other."""
-    return (namespace, name, api) in declared.groups and (namespace, name, other) not in declared.groups
+    return (namespace, name, api) in declared.groups and (
+        namespace,
+        name,
+        other,
+    ) not in declared.groups
 
 
 def _owner_key(pod: Pod, job_set: str | None, declared: Declared) -> Key:
@@ -133,7 +144,7 @@ def _from_members(key: Key, members: list[Pod], declared: Declared) -> PodGroup:
     if any(dict(pod.annotations).get(GANG) == OWNER for pod in members):
         return replace(
             group,
-            problem=f'pod {namespace}/{name} has the annotation {GANG}: owner, but no Job or JobSet owns it; '
+            problem=f"pod {namespace}/{name} has the annotation {GANG}: owner, but no Job or JobSet owns it; "
             "write the name of a gang instead",
         )
     text, conflict = _agreed(members, MIN_AVAILABLE)
@@ -166,7 +177,9 @@ def _of_owner(group: PodGroup, declared: Declared) -> PodGroup:
 
 def _agreed(members: list[Pod], annotation: str) -> tuple[str | None, str | None]:
     """The one value that members give, and the problem if they give several."""
-    found = sorted({(value, pod.key) for pod in members for key, value in pod.annotations if key == annotation})
+    found = sorted(
+        {(value, pod.key) for pod in members for key, value in pod.annotations if key == annotation}
+    )
     values = sorted({value for value, _ in found})
     if len(values) < 2:
         return (values[0] if values else None), None

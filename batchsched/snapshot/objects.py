@@ -4,8 +4,8 @@ Knows which kinds there are and where lists hide them; does not know what they m
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from batchsched.snapshot.errors import InputError
 
@@ -56,46 +56,39 @@ _KINDS = frozenset((group, kind) for group, kinds in READ.items() for kind in ki
 _GROUP_OF = {kind: group for group, kinds in READ.items() for kind in kinds if kind != "PodGroup"}
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One object as it was found."""
+_SHAPES = (
+    ("Node", ("status.nodeInfo",)),
+    ("Node", ("status.allocatable",)),
+    ("Pod", ("spec.containers",)),
+    ("PersistentVolume", ("spec.persistentVolumeReclaimPolicy",)),
+    ("PersistentVolume", ("spec.capacity", "spec.accessModes")),
+    ("PersistentVolumeClaim", ("spec.accessModes", "spec.resources")),
+    ("PodDisruptionBudget", ("status.disruptionsAllowed",)),
+    ("StorageClass", ("provisioner",)),
+    ("VolumeAttachment", ("spec.attacher", "spec.nodeName")),
+)
+"""Kinds and fields that no other kind has, for exports that left the kind out."""
+
+
+class Kind(NamedTuple):
+    """What an object is."""
 
     group: str
     version: str
-    kind: str
-    raw: dict[str, Any]
-    source: str
-    at: str
+    name: str
 
     @property
     def is_read(self) -> bool:
-        """Whether its kind is one that scheduling reads."""
-        return (self.group, self.kind) in _KINDS
+        """Whether it is a kind that scheduling reads."""
+        return (self.group, self.name) in _KINDS
 
     @property
     def label(self) -> str:
         """``Kind`` or ``Kind.group``, as kubectl writes kinds."""
-        return f"{self.kind}.{self.group}" if self.group else self.kind
-
-    @property
-    def where(self) -> str:
-        """``Kind namespace/name``, or where it stands if it has no name."""
-        metadata = self.raw.get("metadata")
-        fields = metadata if isinstance(metadata, dict) else {}
-        name, namespace = fields.get("name"), fields.get("namespace")
-        if not (isinstance(name, str) and name):
-            return f"{self.kind} at {self.at}" if self.at else self.kind
-        if self.kind in CLUSTER_SCOPED or not isinstance(namespace, str):
-            return f"{self.kind} {name[:80]}"
-        return f"{self.kind} {namespace[:80]}/{name[:80]}"
-
-    def refusal(self, error: InputError) -> InputError:
-        """The same error, with the place where it happened."""
-        return InputError(error.what, source=self.source, where=self.where, field=error.field)
+        return f"{self.name}.{self.group}" if self.group else self.name
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(NamedTuple):
     """Where in the input the walk is, and what the list around it said about its items."""
 
     source: str
@@ -103,6 +96,42 @@ class _Place:
     kind: str = ""
     api_version: str = ""
     depth: int = 0
+
+    def item(self, index: int) -> "_Place":
+        """The place of one item of the list that this is the place of."""
+        return self._replace(at=f"{self.at}[{index}]")
+
+
+class Item(NamedTuple):
+    """One object as it was found; ``place`` is that of the list it stands in, if it does."""
+
+    kind: Kind
+    raw: dict[str, Any]
+    place: _Place
+    nth: int | None = None
+
+    @property
+    def source(self) -> str:
+        """The file it stands in."""
+        return self.place.source
+
+    @property
+    def where(self) -> str:
+        """``Kind namespace/name``, or where it stands if it has no name."""
+        metadata = self.raw.get("metadata")
+        fields = metadata if isinstance(metadata, dict) else {}
+        name, namespace = fields.get("name"), fields.get("namespace")
+        kind, place = self.kind.name, self.place
+        if not (isinstance(name, str) and name):
+            at = (place if self.nth is None else place.item(self.nth)).at
+            return f"{kind} at {at}" if at else kind
+        if kind in CLUSTER_SCOPED or not isinstance(namespace, str):
+            return f"{kind} {name[:80]}"
+        return f"{kind} {namespace[:80]}/{name[:80]}"
+
+    def refusal(self, error: InputError) -> InputError:
+        """The same error, with the place where it happened."""
+        return InputError(error.what, source=self.source, where=self.where, field=error.field)
 
 
 def items(source: str, document: Any) -> Iterator[Item]:
@@ -113,7 +142,7 @@ def items(source: str, document: Any) -> Iterator[Item]:
     """
     place = _Place(source)
     if isinstance(document, list):
-        yield from _each(document, place, "")
+        yield from _each(document, place)
     else:
         yield from _one(document, place)
 
@@ -128,14 +157,17 @@ def _one(value: Any, place: _Place) -> Iterator[Item]:
         )
     kind, version = _text(value, "kind", place), _text(value, "apiVersion", place)
     if _is_list(value, kind):
-        inner = _Place(
-            place.source,
-            place.at,
-            kind.removesuffix("List"),
-            version if kind != "List" else "",
-            place.depth + 1,
+        typed = kind != "List"
+        yield from _each(
+            value.get("items"),
+            _Place(
+                place.source,
+                f"{place.at}.items" if place.at else "items",
+                kind.removesuffix("List"),
+                version if typed else "",
+                place.depth + 1,
+            ),
         )
-        yield from _each(value.get("items"), inner, "items")
         return
     kind = kind or place.kind or _by_shape(value)
     if not kind:
@@ -144,21 +176,29 @@ def _one(value: Any, place: _Place) -> Iterator[Item]:
             source=place.source,
             where=place.at or None,
         )
-    yield _item(value, kind, version or place.api_version, place)
+    yield Item(_kind(kind, version or place.api_version, place), value, place)
 
 
-def _each(values: Any, place: _Place, field: str) -> Iterator[Item]:
+def _each(values: Any, place: _Place) -> Iterator[Item]:
     """The objects of a list."""
     if values is None:
         return
     if not isinstance(values, list):
-        raise InputError("must be a list of objects", source=place.source, where=place.at or None, field=field)
+        raise InputError("must be a list of objects", source=place.source, field=place.at)
     if place.depth > LIST_DEPTH_MAX:
         raise InputError(f"lists in lists, deeper than {LIST_DEPTH_MAX}", source=place.source)
-    prefix = f"{place.at}.{field}" if place.at else field
     for index, value in enumerate(values):
-        here = _Place(place.source, f"{prefix}[{index}]", place.kind, place.api_version, place.depth)
-        yield from _one(value, here)
+        if value.__class__ is dict:
+            kind, version = value.get("kind"), value.get("apiVersion")
+            if (
+                kind.__class__ is str
+                and version.__class__ is str
+                and version
+                and kind[-4:] != "List"
+            ):
+                yield Item(_named(kind, version), value, place, index)
+                continue
+        yield from _one(value, place.item(index))
 
 
 def _text(value: dict[str, Any], field: str, place: _Place) -> str:
@@ -176,39 +216,35 @@ def _is_list(value: dict[str, Any], kind: str) -> bool:
     return kind.endswith("List") and ("items" in value or kind.removesuffix("List") in _GROUP_OF)
 
 
-def _item(value: dict[str, Any], kind: str, api_version: str, place: _Place) -> Item:
-    """An object whose kind is known."""
-    group, slash, version = api_version.rpartition("/")
-    if not api_version:
-        if kind == "PodGroup":
-            raise InputError(
-                "six API groups have a kind PodGroup; add apiVersion",
-                source=place.source,
-                where=place.at or None,
-            )
-        group = _GROUP_OF.get(kind, "")
-    elif not slash:
-        group = ""
-    return Item(group, version, kind, value, place.source, place.at)
+def _kind(name: str, api_version: str, place: _Place) -> Kind:
+    """The kind of a name, and of the group it usually is of where none is given."""
+    if api_version or name != "PodGroup":
+        return _named(name, api_version)
+    raise InputError(
+        "six API groups have a kind PodGroup; add apiVersion",
+        source=place.source,
+        where=place.at or None,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _named(name: str, api_version: str) -> Kind:
+    """``apps/v1`` and ``Deployment`` as one."""
+    group, _, version = api_version.rpartition("/")
+    return Kind(group if api_version else _GROUP_OF.get(name, ""), version, name)
 
 
 def _by_shape(value: dict[str, Any]) -> str:
-    """The kind of an object that does not say it, by what only that kind has."""
-    spec, status = value.get("spec"), value.get("status")
-    spec = spec if isinstance(spec, dict) else {}
-    status = status if isinstance(status, dict) else {}
-    if "nodeInfo" in status or "allocatable" in status:
-        return "Node"
-    if "containers" in spec:
-        return "Pod"
-    if "persistentVolumeReclaimPolicy" in spec or ("capacity" in spec and "accessModes" in spec):
-        return "PersistentVolume"
-    if "accessModes" in spec and "resources" in spec:
-        return "PersistentVolumeClaim"
-    if "disruptionsAllowed" in status:
-        return "PodDisruptionBudget"
-    if "provisioner" in value:
-        return "StorageClass"
-    if "attacher" in spec and "nodeName" in spec:
-        return "VolumeAttachment"
+    """The kind of an object that does not say it, by fields that only that kind has."""
+    for kind, fields in _SHAPES:
+        parts = (_at(value, field) for field in fields)
+        if all(parts):
+            return kind
     return ""
+
+
+def _at(value: dict[str, Any], field: str) -> bool:
+    """Whether an object has a field such as ``status.nodeInfo``."""
+    part, _, name = field.rpartition(".")
+    inner = value.get(part) if part else value
+    return isinstance(inner, dict) and name in inner

@@ -7,33 +7,43 @@ key), claims named after the pod, and the resize state of a running pod (a cache
 """
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 import orjson
 from pydantic import ValidationError
 
-from batchsched.snapshot.api import Metadata
-from batchsched.snapshot.api_pod import PodModel, PodPhaseModel, PodResizeModel, PodSpecModel
-from batchsched.snapshot.api_volumes import VOLUME_FIELDS
-from batchsched.snapshot.decode import controller
+from batchsched.snapshot.api import Api, aliases
+from batchsched.snapshot.api_pod import (
+    ContainerModel,
+    ContainerStatusModel,
+    PodModel,
+    PodPhaseModel,
+    PodResizeModel,
+    PodSpecModel,
+    SharedMetadata,
+)
+from batchsched.snapshot.api_volumes import VolumeSources
+from batchsched.snapshot.decode import controller, pairs
 from batchsched.snapshot.decode_pod import Priorities, pod_spec
 from batchsched.snapshot.decode_volumes import own_claims
 from batchsched.snapshot.labels import Pairs
-from batchsched.snapshot.pod import Pod, PodSpec, Quantities
+from batchsched.snapshot.pod import OwnerRef, Pod, PodSpec, Quantities
 from batchsched.snapshot.refusals import input_error
 from batchsched.snapshot.requests import held
 
-_SPEC_FIELDS = tuple(
-    info.alias
-    for name, info in PodSpecModel.model_fields.items()
-    if info.alias and name not in {"containers", "init_containers", "volumes"}
-)
-_CONTAINER_FIELDS = ("name", "image", "resources", "ports", "restartPolicy", "restartPolicyRules")
-_STATUS_FIELDS = ("name", "resources", "allocatedResources")
-_VOLUME_FIELDS = frozenset(VOLUME_FIELDS)
+_SPEC_FIELDS = aliases(PodSpecModel) - {"volumes"}
+_SHARED_FIELDS = sorted(aliases(SharedMetadata))
+_CONTAINER_FIELDS = aliases(ContainerModel)
+_STATUS_FIELDS = aliases(ContainerStatusModel)
+_RESIZE_FIELDS = aliases(PodResizeModel) - {"conditions"}
+_VOLUME_SOURCES = aliases(VolumeSources) - {"name"}
 _ANNOTATIONS = frozenset({"scheduling.k8s.io/group-name", "kubernetes.io/config.mirror"})
 _OWN_PREFIX = "batchsched.io/"
 _NO_STATUS = PodPhaseModel()
+
+
+_Shared: TypeAlias = tuple[Pairs, OwnerRef | None]
+Model = TypeVar("Model", bound=Api)
 
 
 @dataclass(slots=True)
@@ -53,7 +63,7 @@ class PodReader:
     priorities: Priorities = field(default_factory=Priorities)
     _decoded: dict[tuple[bytes, Pairs], _Decoded] = field(default_factory=dict)
     _specs: dict[PodSpec, PodSpec] = field(default_factory=dict)
-    _labels: dict[tuple[tuple[str, str], ...], Pairs] = field(default_factory=dict)
+    _shared: dict[bytes, _Shared] = field(default_factory=dict)
 
     def pod(self, raw: dict[str, Any]) -> Pod:
         """One pod.
@@ -61,12 +71,9 @@ class PodReader:
         Raises:
             InputError: for what the API server would have refused.
         """
-        try:
-            model = PodModel.model_validate(raw)
-        except ValidationError as error:
-            raise input_error(error) from None
+        model = _checked(PodModel, raw)
         meta, status = model.metadata, model.status or _NO_STATUS
-        labels = self._sorted_labels(meta)
+        labels, owner = self._labels_and_owner(raw["metadata"])
         decoded = self._decode(raw["spec"], labels)
         spec = decoded.spec
         if decoded.has_own_claims:
@@ -77,57 +84,72 @@ class PodReader:
             name=meta.name,
             uid=meta.uid or "",
             labels=labels,
-            annotations=_annotations(meta),
+            annotations=_annotations(meta.annotations) if meta.annotations else (),
             spec=spec,
             node=node,
             phase=status.phase or "Pending",
             deleting=meta.deletion_timestamp is not None,
             nominated_node=status.nominated_node_name or None,
             requests=_held(decoded, raw.get("status")) if node else spec.requests,
-            owner=controller(meta) if meta.owner_references else None,
+            owner=owner,
             created=meta.creation_timestamp or "",
             claim_names=_claim_names(status) if status.resource_claim_statuses else (),
         )
 
-    def _sorted_labels(self, meta: Metadata) -> Pairs:
-        """Labels in order, the same object for equal ones."""
-        if not meta.labels:
-            return ()
-        key = tuple(meta.labels.items())
-        found = self._labels.get(key)
+    def _labels_and_owner(self, raw: dict[str, Any]) -> _Shared:
+        """Labels in order and the controller; the same objects for replicas."""
+        part = {name: raw[name] for name in _SHARED_FIELDS if name in raw}
+        key = _key(part)
+        found = self._shared.get(key) if key else None
         if found is None:
-            found = self._labels[key] = tuple(sorted(key))
+            model = _checked(SharedMetadata, part, "metadata")
+            found = (pairs(model.labels), controller(model.owner_references))
+            if key:
+                self._shared[key] = found
         return found
 
     def _decode(self, raw: dict[str, Any], labels: Pairs) -> _Decoded:
         """The decoded spec, from the cache where one of the same bytes was read before."""
         part = _scheduling_part(raw)
-        try:
-            text = orjson.dumps(part)
-        except TypeError:  # nested too deep or numbers too large for JSON: no cache, and an error below
-            return self._decode_part(part, labels)
+        text = _key(part)
         key = (text, labels if b"atchLabelKeys" in text else ())
-        found = self._decoded.get(key)
+        found = self._decoded.get(key) if text else None
         if found is None:
-            found = self._decoded[key] = self._decode_part(part, labels)
+            model = _checked(PodSpecModel, part, "spec")
+            spec = pod_spec(model, dict(labels), self.priorities)
+            spec = self._specs.setdefault(spec, spec)
+            found = _Decoded(model, spec, any(ref.ephemeral for ref in spec.claims))
+            if text:
+                self._decoded[key] = found
         return found
 
-    def _decode_part(self, part: dict[str, Any], labels: Pairs) -> _Decoded:
-        try:
-            model = PodSpecModel.model_validate(part)
-        except ValidationError as error:
-            raise input_error(error, "spec") from None
-        spec = pod_spec(model, dict(labels), self.priorities)
-        spec = self._specs.setdefault(spec, spec)
-        return _Decoded(model, spec, any(ref.ephemeral for ref in spec.claims))
+
+def _key(part: dict[str, Any]) -> bytes:
+    """The bytes of a part, or none where it cannot be JSON (and so will be refused, or is deep)."""
+    try:
+        return orjson.dumps(part)
+    except TypeError:
+        return b""
+
+
+def _checked(model: type[Model], raw: Any, *prefix: str) -> Model:
+    """A part of a pod in the form of its model.
+
+    Raises:
+        InputError: where it is not of that form.
+    """
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise input_error(error, *prefix) from None
 
 
 def _scheduling_part(raw: dict[str, Any]) -> dict[str, Any]:
     """The spec without what does not matter; what is malformed stays, to be refused later."""
-    part = {name: raw[name] for name in _SPEC_FIELDS if name in raw}
+    part = {name: value for name, value in raw.items() if name in _SPEC_FIELDS}
     for name in ("containers", "initContainers"):
-        if name in raw:
-            part[name] = _cut(raw[name], _CONTAINER_FIELDS)
+        if name in part:
+            part[name] = _cut(part[name], _CONTAINER_FIELDS)
     volumes = raw.get("volumes")
     if volumes:
         kept = [_volume(volume) for volume in volumes] if volumes.__class__ is list else volumes
@@ -136,12 +158,14 @@ def _scheduling_part(raw: dict[str, Any]) -> dict[str, Any]:
     return part
 
 
-def _cut(values: Any, fields: tuple[str, ...]) -> Any:
+def _cut(values: Any, fields: frozenset[str]) -> Any:
     """Each object of a list with these fields alone."""
     if values.__class__ is not list:
         return values
     return [
-        {name: value[name] for name in fields if name in value} if value.__class__ is dict else value
+        {name: part for name, part in value.items() if name in fields}
+        if value.__class__ is dict
+        else value
         for value in values
     ]
 
@@ -150,62 +174,47 @@ def _volume(raw: Any) -> Any:
     """A volume, if it is of a kind that matters; ``None`` keeps the place of others."""
     if raw.__class__ is not dict:
         return raw
-    if _VOLUME_FIELDS.isdisjoint(raw):
+    if _VOLUME_SOURCES.isdisjoint(raw):
         return None
-    return {name: raw[name] for name in ("name", *VOLUME_FIELDS) if name in raw}
+    return {name: part for name, part in raw.items() if name in _VOLUME_SOURCES or name == "name"}
 
 
 def _held(decoded: _Decoded, status: Any) -> Quantities:
     """What a bound pod holds: as its spec says, or more while it is being resized."""
-    part = _resize_part(status) if status else None
-    if not part:
+    if not status or _RESIZE_FIELDS.isdisjoint(status):
         return decoded.spec.requests
-    try:
-        key = orjson.dumps(part)
-    except TypeError:
-        key = b""
+    part = _resize_part(status)
+    key = _key(part)
     found = decoded.held.get(key) if key else None
     if found is None:
-        try:
-            found = held(decoded.model, PodResizeModel.model_validate(part))
-        except ValidationError as error:
-            raise input_error(error, "status") from None
+        found = held(decoded.model, _checked(PodResizeModel, part, "status"))
         if key:
             decoded.held[key] = found
     return found
 
 
 def _resize_part(status: dict[str, Any]) -> dict[str, Any]:
-    """What in-place resize wrote into a status; nothing on clusters that do not have it."""
-    part: dict[str, Any] = {}
-    for name in ("containerStatuses", "initContainerStatuses"):
-        cut = _cut(status.get(name), _STATUS_FIELDS)
-        if cut.__class__ is not list or any(
-            entry.__class__ is not dict or len(entry) > ("name" in entry) for entry in cut
-        ):
-            part[name] = cut
-    part = {name: value for name, value in part.items() if value is not None}
-    for name in ("resources", "allocatedResources"):
-        if status.get(name) is not None:
-            part[name] = status[name]
+    """What in-place resize wrote into a status."""
+    part = {name: _cut(status[name], _STATUS_FIELDS) for name in _RESIZE_FIELDS if name in status}
     conditions = status.get("conditions")
-    if part and conditions is not None:
-        part["conditions"] = (
-            [c for c in conditions if c.__class__ is not dict or c.get("type") == "PodResizePending"]
-            if conditions.__class__ is list
-            else conditions
-        )
+    if conditions.__class__ is list:
+        part["conditions"] = [c for c in conditions if _is_resize(c)]
+    elif conditions is not None:
+        part["conditions"] = conditions
     return part
 
 
-def _annotations(meta: Metadata) -> Pairs:
+def _is_resize(condition: Any) -> bool:
+    """Whether a condition says how a resize goes (or is malformed, and so to be refused)."""
+    return condition.__class__ is not dict or condition.get("type") == "PodResizePending"
+
+
+def _annotations(found: dict[str, str]) -> Pairs:
     """The annotations that scheduling reads."""
-    if not meta.annotations:
-        return ()
     return tuple(
         sorted(
             (key, value)
-            for key, value in meta.annotations.items()
+            for key, value in found.items()
             if key in _ANNOTATIONS or key.startswith(_OWN_PREFIX)
         )
     )

@@ -34,8 +34,8 @@ def nano(value: object) -> int:
     Raises:
         QuantityError: if the API server would refuse to parse it.
     """
-    if value.__class__ is str:
-        return _parse(value)  # type: ignore[arg-type]  # class checked above, for speed
+    if isinstance(value, str):
+        return _parse(value)
     if value is None:
         return 0
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -96,8 +96,14 @@ def _scaled(digits: str, tens: int, twos: int) -> int:
         return 1
     tens += 9
     mantissa <<= twos
-    value = mantissa * 10**tens if tens >= 0 else -(-mantissa // 10**-tens)
+    value = mantissa * _ten_to(tens) if tens >= 0 else -(-mantissa // _ten_to(-tens))
     return min(value, NANO_MAX)
+
+
+def _ten_to(power: int) -> int:
+    """A power of ten, as an integer (``**`` may be a float for all that the types know)."""
+    value: int = 10**power
+    return value
 
 
 def _refusal(text: str) -> str:

@@ -28,7 +28,7 @@ from batchsched.snapshot.groups import (
     groups,
 )
 from batchsched.snapshot.labels import Pairs
-from batchsched.snapshot.objects import CLUSTER_SCOPED, Item, items
+from batchsched.snapshot.objects import CLUSTER_SCOPED, Item, Kind, items
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.pods import PodReader
 from batchsched.snapshot.refusals import input_error
@@ -57,22 +57,30 @@ def read(documents: Iterable[tuple[str, bytes]]) -> Snapshot:
 
 @dataclass(slots=True)
 class _Found:
-    """The objects of all documents, by group and kind."""
+    """The objects of all documents, by kind."""
 
-    kinds: dict[tuple[str, str], list[Item]] = field(default_factory=dict)
-    others: Counter[str] = field(default_factory=Counter)
+    kinds: dict[Kind, list[Item]] = field(default_factory=dict)
 
     def add(self, found: Iterable[Item]) -> None:
         """Take in the objects of one document."""
         for item in found:
-            if item.is_read:
-                self.kinds.setdefault((item.group, item.kind), []).append(item)
+            if item.kind in self.kinds:
+                self.kinds[item.kind].append(item)
             else:
-                self.others[item.label] += 1
+                self.kinds[item.kind] = [item]
 
-    def each(self, group: str, kind: str) -> list[Item]:
-        """The objects of one kind."""
-        return self.kinds.get((group, kind), [])
+    def each(self, group: str, name: str) -> list[Item]:
+        """The objects of one kind, of whatever version."""
+        wanted = [kind for kind in self.kinds if (kind.group, kind.name) == (group, name)]
+        return [item for kind in wanted for item in self.kinds[kind]]
+
+    def counts(self, *, others: bool) -> tuple[tuple[str, int], ...]:
+        """How many objects of each kind there are; of those that are not read, or of all."""
+        total: Counter[str] = Counter()
+        for kind, found in self.kinds.items():
+            if not (others and kind.is_read):
+                total[kind.label] += len(found)
+        return tuple(sorted(total.items()))
 
     def objects(self, group: str, kind: str, model: type[Model]) -> list[tuple[Model, Item]]:
         """All objects of one kind, checked, sorted by identity.
@@ -133,7 +141,9 @@ def _snapshot(found: _Found) -> Snapshot:
         group_of=group_of,
         claims=found.nouns("", "PersistentVolumeClaim", cluster.PVCModel, core.claim),
         volumes=found.nouns("", "PersistentVolume", cluster.PVModel, core.volume),
-        storage_classes=found.nouns(storage, "StorageClass", cluster.StorageClassModel, core.storage_class),
+        storage_classes=found.nouns(
+            storage, "StorageClass", cluster.StorageClassModel, core.storage_class
+        ),
         csi_nodes=found.nouns(storage, "CSINode", cluster.CSINodeModel, core.csi_node),
         csi_drivers=found.nouns(storage, "CSIDriver", cluster.CSIDriverModel, core.csi_driver),
         csi_capacities=found.nouns(
@@ -146,11 +156,11 @@ def _snapshot(found: _Found) -> Snapshot:
             "resource.k8s.io", "ResourceClaim", cluster.ResourceClaimModel, core.resource_claim
         ),
         budgets=tuple(
-            core.budget(model, item.version)
+            core.budget(model, item.kind.version)
             for model, item in found.objects("policy", "PodDisruptionBudget", cluster.BudgetModel)
         ),
         services=_services(found),
-        others=tuple(sorted(found.others.items())),
+        others=found.counts(others=True),
     )
     if not snapshot.nodes:
         raise InputError(_no_nodes(found))
@@ -159,10 +169,11 @@ def _snapshot(found: _Found) -> Snapshot:
 
 def _no_nodes(found: _Found) -> str:
     """Say what the snapshot does hold, so that one sees which file was forgotten."""
-    counts = Counter(found.others)
-    counts.update({(f"{k}.{g}" if g else k): len(v) for (g, k), v in found.kinds.items()})
-    held = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())[:5])
-    return f"the snapshot has no Node ({held or 'nothing at all'}); add the output of: kubectl get nodes -o json"
+    held = ", ".join(f"{count} {kind}" for kind, count in found.counts(others=False)[:5])
+    return (
+        f"the snapshot has no Node ({held or 'nothing at all'}); "
+        "add the output of: kubectl get nodes -o json"
+    )
 
 
 def _namespace(model: Object) -> tuple[str, Pairs]:
@@ -208,8 +219,8 @@ def _priorities(found: _Found) -> Priorities:
 def _default_spread(found: _Found) -> DefaultSpread:
     """Services and owners that default spreading looks at."""
     spread = DefaultSpread()
-    for namespace, _, selector in _services(found):
-        spread.services.setdefault(namespace, []).append(selector)
+    for namespace, _, labels in _services(found):
+        spread.services.setdefault(namespace, []).append(labels)
     for kind in ("ReplicaSet", "StatefulSet"):
         for model, _ in found.objects("apps", kind, cluster.SelectorModel):
             selector = label_selector(model.spec.selector) if model.spec else None
@@ -217,8 +228,8 @@ def _default_spread(found: _Found) -> DefaultSpread:
                 spread.owners[(kind, *_identity(model, kind))] = selector
     kind = "ReplicationController"
     for owner, _ in found.objects("", kind, cluster.MapSelectorModel):
-        if owner.spec and owner.spec.selector:
-            spread.owners[(kind, *_identity(owner, kind))] = map_selector(owner.spec.selector)
+        plain = (owner.spec and owner.spec.selector) or {}
+        spread.owners[(kind, *_identity(owner, kind))] = map_selector(plain)
     return spread
 
 
@@ -235,7 +246,7 @@ def _declared(found: _Found) -> Declared:
     for job, _ in found.objects("batch", "Job", api_groups.JobModel):
         key = _identity(job, "Job")
         declared.jobs[key] = decode_groups.job_size(job)
-        owner = controller(job.metadata)
+        owner = controller(job.metadata.owner_references)
         if owner is not None:
             declared.job_owners[key] = owner
     for job_set, _ in found.objects("jobset.x-k8s.io", "JobSet", api_groups.JobSetModel):

@@ -7,7 +7,14 @@ from pydantic_core import ErrorDetails
 
 from batchsched.snapshot.errors import InputError
 
-_KINDS = {bool: "a boolean", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
+_KINDS = {
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    str: "text",
+    list: "a list",
+    dict: "an object",
+}
 _WANTED = {
     "string_type": "text",
     "int_type": "a whole number",
@@ -55,7 +62,18 @@ def _sentence(error: ErrorDetails) -> str:
         return f"{_shown(found)} is not one of {_choices(error)}"
     if kind == "string_too_short":
         return "is empty; the API server requires a value"
+    if kind == "string_pattern_mismatch":
+        return _no_name(str(found))
     return f"{_shown(found)}: {error['msg'].lower()}"
+
+
+def _no_name(name: str) -> str:
+    """Why something cannot be the name of an object."""
+    if not name:
+        return "is empty; every object needs a name"
+    if "{{" in name or "${" in name:
+        return f"{_shown(name)} looks like a template: render it first"
+    return f'{_shown(name)} cannot be a name; use lower-case letters, digits, "-" and "."'
 
 
 def _choices(error: ErrorDetails) -> str:
@@ -70,7 +88,11 @@ def _kind(found: Any) -> str:
 
 def _quote_it(kind: str, found: Any) -> str:
     """The usual reason for a number where text belongs is a missing pair of quotes."""
-    return "; put it in quotes" if kind == "string_type" and isinstance(found, (bool, int, float)) else ""
+    return (
+        "; put it in quotes"
+        if kind == "string_type" and isinstance(found, (bool, int, float))
+        else ""
+    )
 
 
 def _shown(found: Any) -> str:

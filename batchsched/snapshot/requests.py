@@ -41,7 +41,7 @@ def _total(spec: PodSpecModel, status: PodResizeModel | None) -> Nanos:
     total = _of_containers(spec, status)
     wanted = (spec.resources and spec.resources.requests) or {}
     if any(_pod_level(name) for name in wanted):
-        levels = [wanted] if status is None else _levels(wanted, status)
+        levels = _levels(wanted, status)
         total.update({n: v for n, v in _greatest(levels).items() if _pod_level(n)})
     _add(total, spec.overhead or {})
     return total
@@ -69,7 +69,11 @@ def _of_container(container: ContainerModel, status: PodResizeModel | None) -> M
     """The requests of one container, or more while it is being resized."""
     wanted = _requests(container.resources)
     given = _status_of(container.name, status)
-    if status is None or given is None or (given.resources is None and given.allocated_resources is None):
+    if (
+        status is None
+        or given is None
+        or (given.resources is None and given.allocated_resources is None)
+    ):
         return wanted
     levels = [given.allocated_resources or {}, _requests(given.resources)]
     return _greatest(levels if _infeasible(status) else [wanted, *levels])
@@ -83,9 +87,9 @@ def _status_of(name: str | None, status: PodResizeModel | None) -> ContainerStat
     return next((entry for entry in every if entry.name == name), None)
 
 
-def _levels(wanted: Mapping[str, int], status: PodResizeModel) -> list[Mapping[str, int]]:
-    """What counts for pod-level requests of a bound pod."""
-    if status.resources is None and status.allocated_resources is None:
+def _levels(wanted: Mapping[str, int], status: PodResizeModel | None) -> list[Mapping[str, int]]:
+    """What counts for pod-level requests."""
+    if status is None or (status.resources is None and status.allocated_resources is None):
         return [wanted]
     levels = [_requests(status.resources), status.allocated_resources or {}]
     return levels if _infeasible(status) else [wanted, *levels]

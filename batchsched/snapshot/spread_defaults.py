@@ -32,7 +32,9 @@ class DefaultSpread:
 
     services: dict[str, list[Pairs]] = field(default_factory=dict)
     owners: dict[tuple[str, str, str], LabelSelector] = field(default_factory=dict)
-    _selectors: dict[tuple[str, Pairs, OwnerRef | None], LabelSelector | None] = field(default_factory=dict)
+    _selectors: dict[tuple[str, Pairs, OwnerRef | None], LabelSelector | None] = field(
+        default_factory=dict
+    )
     _specs: dict[tuple[int, LabelSelector], tuple[PodSpec, PodSpec]] = field(default_factory=dict)
 
     def spread(self, pod: Pod) -> Pod:

@@ -132,7 +132,9 @@ class _Document:
         value, size = self.anchors[event.anchor]
         self.aliased += size
         if self.aliased > ALIASED_VALUES_MAX:
-            raise _refused(event, f"aliases make more than {ALIASED_VALUES_MAX:,} values of this file")
+            raise _refused(
+                event, f"aliases make more than {ALIASED_VALUES_MAX:,} values of this file"
+            )
         target = self.open[-1] if self.open else None
         if target is not None and target.wants_key:
             if not isinstance(value, str):
@@ -246,7 +248,9 @@ def _integer(text: str) -> int | float | str:
     """Decimal, ``0x``, ``0b``, ``0o`` or, as ever, a leading zero for octal."""
     digits = text.replace("_", "")
     bare = digits.lstrip("+-")
-    base = {"0x": 16, "0b": 2, "0o": 8}.get(bare[:2], 8 if bare[:1] == "0" and len(bare) > 1 else 10)
+    base = {"0x": 16, "0b": 2, "0o": 8}.get(
+        bare[:2], 8 if bare[:1] == "0" and len(bare) > 1 else 10
+    )
     try:
         value = int(bare[2:] if bare[1:2] in {"x", "b", "o"} else bare, base)
     except ValueError:
