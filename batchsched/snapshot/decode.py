@@ -1,4 +1,4 @@
-"""What the shared parts of API objects mean: metadata, owners, selectors. See ``api`` for their form.
+"""What the shared parts of API objects mean: owners, selectors, amounts. See ``api``.
 
 Decoding is total: what passed the models in ``api*`` always becomes a noun.
 """

@@ -1,7 +1,7 @@
 """What a pod's spec means to a scheduler. See ``api_pod`` for its form.
 
-``matchLabelKeys`` and ``mismatchLabelKeys`` are merged into selectors here as the API server does at
-admission, so a spec that has them depends on the labels of its pod, and only then.
+``matchLabelKeys`` and ``mismatchLabelKeys`` are merged into selectors here as the API server does
+at admission, so a spec that has them depends on the labels of its pod, and only then.
 """
 
 from collections.abc import Iterable

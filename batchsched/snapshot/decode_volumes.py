@@ -15,7 +15,7 @@ _REGION_LABELS = ("topology.kubernetes.io/region", "failure-domain.beta.kubernet
 
 
 def claims(spec: PodSpecModel) -> tuple[ClaimRef, ...]:
-    """The claims a pod mounts. Names of ephemeral ones are those of the volumes: see ``own_claims``."""
+    """The claims a pod mounts; ephemeral ones are called as their volumes, see ``own_claims``."""
     found = set()
     for volume in spec.volumes or ():
         if volume is not None and volume.persistent_volume_claim is not None:
@@ -28,7 +28,9 @@ def claims(spec: PodSpecModel) -> tuple[ClaimRef, ...]:
 def own_claims(pod: str, refs: tuple[ClaimRef, ...]) -> tuple[ClaimRef, ...]:
     """The claims of one pod: an ephemeral volume's claim is called ``<pod>-<volume>``."""
     return tuple(
-        sorted(ClaimRef(f"{pod}-{ref.name}", True) if ref.ephemeral else ref for ref in refs)
+        sorted(
+            ClaimRef(f"{pod}-{ref.name}", ephemeral=True) if ref.ephemeral else ref for ref in refs
+        )
     )
 
 
@@ -71,21 +73,45 @@ def translated(source: InTreeSources, labels: Labels) -> tuple[str, str, str] | 
         source: The volume.
         labels: Those of the PersistentVolume, where GCE's handle finds its zone.
     """
-    if (ebs := source.aws_elastic_block_store) is not None:
-        return "kubernetes.io/aws-ebs", "ebs.csi.aws.com", ebs.volume_id.rpartition("/")[2]
-    if (gce := source.gce_persistent_disk) is not None:
-        return "kubernetes.io/gce-pd", "pd.csi.storage.gke.io", _gce_handle(gce.pd_name, labels)
-    if (azure := source.azure_disk) is not None:
-        return "kubernetes.io/azure-disk", "disk.csi.azure.com", azure.disk_uri or ""
-    if (share := source.azure_file) is not None:
-        return "kubernetes.io/azure-file", "file.csi.azure.com", f"##{share.share_name or ''}#"
-    if (cinder := source.cinder) is not None:
-        return "kubernetes.io/cinder", "cinder.csi.openstack.org", cinder.volume_id or ""
-    if (vsphere := source.vsphere_volume) is not None:
-        return "kubernetes.io/vsphere-volume", "csi.vsphere.vmware.com", vsphere.volume_path or ""
-    if (portworx := source.portworx_volume) is not None:
-        return "kubernetes.io/portworx-volume", "pxd.portworx.com", portworx.volume_id or ""
+    for plugin, driver, handle in _IN_TREE:
+        found = handle(source, labels)
+        if found is not None:
+            return plugin, driver, found
     return None
+
+
+def _ebs(source: InTreeSources, _: Labels) -> str | None:
+    disk = source.aws_elastic_block_store
+    return None if disk is None else disk.volume_id.rpartition("/")[2]
+
+
+def _gce(source: InTreeSources, labels: Labels) -> str | None:
+    disk = source.gce_persistent_disk
+    return None if disk is None else _gce_handle(disk.pd_name, labels)
+
+
+def _azure_disk(source: InTreeSources, _: Labels) -> str | None:
+    disk = source.azure_disk
+    return None if disk is None else disk.disk_uri or ""
+
+
+def _azure_file(source: InTreeSources, _: Labels) -> str | None:
+    share = source.azure_file
+    return None if share is None else f"##{share.share_name or ''}#"
+
+
+def _cinder(source: InTreeSources, _: Labels) -> str | None:
+    return None if source.cinder is None else source.cinder.volume_id or ""
+
+
+def _vsphere(source: InTreeSources, _: Labels) -> str | None:
+    disk = source.vsphere_volume
+    return None if disk is None else disk.volume_path or ""
+
+
+def _portworx(source: InTreeSources, _: Labels) -> str | None:
+    disk = source.portworx_volume
+    return None if disk is None else disk.volume_id or ""
 
 
 def _gce_handle(disk: str, labels: Labels) -> str:
@@ -96,3 +122,15 @@ def _gce_handle(disk: str, labels: Labels) -> str:
     region = next((labels[key] for key in _REGION_LABELS if labels.get(key)), "")
     region = region or zone.partition("__")[0].rpartition("-")[0]
     return f"projects/UNSPECIFIED/regions/{region}/disks/{disk}"
+
+
+_IN_TREE = (
+    ("kubernetes.io/aws-ebs", "ebs.csi.aws.com", _ebs),
+    ("kubernetes.io/gce-pd", "pd.csi.storage.gke.io", _gce),
+    ("kubernetes.io/azure-disk", "disk.csi.azure.com", _azure_disk),
+    ("kubernetes.io/azure-file", "file.csi.azure.com", _azure_file),
+    ("kubernetes.io/cinder", "cinder.csi.openstack.org", _cinder),
+    ("kubernetes.io/vsphere-volume", "csi.vsphere.vmware.com", _vsphere),
+    ("kubernetes.io/portworx-volume", "pxd.portworx.com", _portworx),
+)
+"""In-tree plugins, the drivers that serve their disks, and how those call a disk."""

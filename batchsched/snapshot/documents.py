@@ -38,19 +38,17 @@ def documents(data: bytes) -> Iterator[Any]:
 def _json_first(data: bytes, head: bytes) -> Iterator[Any]:
     """What starts like JSON: as JSON, else as a row of JSON documents, else perhaps as YAML."""
     try:
-        yield orjson.loads(data)
-        return
+        row: list[Any] | None = [orjson.loads(data)]
+        problem = ""
     except orjson.JSONDecodeError as error:
+        row = _json_row(_text(data, "utf-8"))
         problem = f"not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})"
-    text = _text(data, "utf-8")
-    row = _json_row(text)
     if row is not None:
         yield from row
-        return
-    if head[1:].lstrip()[:1] in {b'"', b"{", b"[", b"}", b"]", b""}:
-        hint = "; the file ends early" if _ends_early(text) else ""
-        raise InputError(problem + hint)
-    yield from _yaml(data)
+    elif head[1:].lstrip()[:1] in {b'"', b"{", b"[", b"}", b"]", b""}:
+        raise InputError(problem + ("; the file ends early" if _ends_early(data) else ""))
+    else:
+        yield from _yaml(data)
 
 
 def _json_row(text: str) -> list[Any] | None:
@@ -74,9 +72,9 @@ def _next_mark(text: str, at: int) -> int:
     return at
 
 
-def _ends_early(text: str) -> bool:
+def _ends_early(data: bytes) -> bool:
     """Whether the text stops before its brackets close (a cut-off download, most likely)."""
-    return text.rstrip()[-1:] not in {"}", "]"}
+    return data[-4096:].rstrip()[-1:] not in {b"}", b"]"}
 
 
 def _yaml(data: bytes) -> Iterator[Any]:
@@ -94,5 +92,5 @@ def _text(data: bytes, encoding: str) -> str:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         raise InputError(
-            f"not text in UTF-8 (byte {error.start} of the file); it must be JSON or YAML, or .gz of it"
+            f"not text in UTF-8 (byte {error.start}); it must be JSON or YAML, or .gz of it"
         ) from None

@@ -1,5 +1,14 @@
 """What the user gets when the input is wrong: one line that says where, what, and what to do."""
 
+SHOWN_CHARACTERS_MAX = 60
+
+
+def shortened(text: str) -> str:
+    """A value of the user's, as long as it takes to recognise it."""
+    if len(text) <= SHOWN_CHARACTERS_MAX:
+        return text
+    return text[: SHOWN_CHARACTERS_MAX - 3] + "..."
+
 
 class InputError(Exception):
     """Bad input: a file, an object or an option that cannot be used.

@@ -8,10 +8,10 @@ class PodGroup:
     """One gang.
 
     ``api`` names the dialect it came from (``scheduling.k8s.io``, ``scheduling.x-k8s.io``,
-    ``scheduling.volcano.sh``, ``batchsched.io``); with the namespace and the name it is the identity.
-    ``min_count`` 0 means that members may be placed one by one. ``problem`` says why the group cannot
-    be scheduled whatever the room (it does not exist, its members contradict each other), or is
-    ``None``.
+    ``scheduling.volcano.sh``, ``batchsched.io``; for gangs of owners their API group, ``batch`` or
+    ``jobset.x-k8s.io``); with the namespace and the name it is the identity. ``min_count`` 0 means
+    that members may be placed one by one. ``problem`` says why the group cannot be scheduled
+    whatever the room (it does not exist, its members contradict each other), or is ``None``.
     """
 
     api: str

@@ -112,21 +112,16 @@ def _owner_key(pod: Pod, job_set: str | None, declared: Declared) -> Key:
 
 def _group(key: Key, members: list[Pod], declared: Declared) -> PodGroup:
     """One group: what its object says, what its members add, and what is wrong with it."""
-    live = [pod for pod in members if not pod.terminal]
+    live = [pod for pod in members if not pod.terminal] or members
     group = declared.groups.get(key) or _from_members(key, live, declared)
     required, conflict = _agreed(live, REQUIRED_TOPOLOGY)
     preferred, other_conflict = _agreed(live, PREFERRED_TOPOLOGY)
-    if required and group.required_topology and required != group.required_topology:
-        conflict = (
-            f"PodGroup {group.namespace}/{group.name} requires one {group.required_topology}, but its pods' "
-            f"annotation {REQUIRED_TOPOLOGY} says {required}; remove one of them"
-        )
-    problem = group.problem or conflict or other_conflict or _schedulers(live)
+    problem = group.problem or conflict or other_conflict
     return replace(
         group,
         required_topology=group.required_topology or required,
         preferred_topology=group.preferred_topology or preferred,
-        problem=problem,
+        problem=problem or _two_topologies(group, required) or _schedulers(live),
     )
 
 
@@ -136,29 +131,25 @@ def _from_members(key: Key, members: list[Pod], declared: Declared) -> PodGroup:
     group = PodGroup(api, namespace, name)
     if api in {JOB, JOBSET}:
         return _of_owner(group, declared)
-    if api != OWN:
-        return replace(
-            group,
-            problem=f"PodGroup {namespace}/{name} does not exist; create it ({api}), or remove the pods' reference",
-        )
+    if api == OWN:
+        return _of_annotations(group, members)
+    problem = f"PodGroup {namespace}/{name} does not exist; create it in {api}"
+    return replace(group, problem=problem)
+
+
+def _of_annotations(group: PodGroup, members: list[Pod]) -> PodGroup:
+    """A gang that stands on its pods alone."""
+    name = f"{group.namespace}/{group.name}"
     if any(dict(pod.annotations).get(GANG) == OWNER for pod in members):
-        return replace(
-            group,
-            problem=f"pod {namespace}/{name} has the annotation {GANG}: owner, but no Job or JobSet owns it; "
-            "write the name of a gang instead",
-        )
+        problem = f"pod {name} says {GANG}: owner, but no Job or JobSet owns it; name a gang"
+        return replace(group, problem=problem)
     text, conflict = _agreed(members, MIN_AVAILABLE)
-    if conflict:
-        return replace(group, problem=conflict)
     count = integer(text) if text else None
-    if count is None or count < 1:
-        said = f'"{text}"' if text else "missing"
-        return replace(
-            group,
-            problem=f"the annotation {MIN_AVAILABLE} of gang {namespace}/{name} is {said}; "
-            "write a whole number of at least 1 on its pods",
-        )
-    return replace(group, min_count=count)
+    if conflict is None and count is not None and count > 0:
+        return replace(group, min_count=count)
+    said = f'"{text}"' if text else "missing"
+    problem = f"{MIN_AVAILABLE} of gang {name} is {said}; write a whole number from 1 on its pods"
+    return replace(group, problem=conflict or problem)
 
 
 def _of_owner(group: PodGroup, declared: Declared) -> PodGroup:
@@ -168,31 +159,40 @@ def _of_owner(group: PodGroup, declared: Declared) -> PodGroup:
     if size is not None:
         return replace(group, min_count=size)
     kind = "Job" if group.api == JOB else "JobSet"
-    return replace(
-        group,
-        problem=f"{kind} {group.namespace}/{group.name} does not exist; its parallelism is the size of the "
-        f"gang (annotation {GANG}: owner)",
-    )
+    name = f"{group.namespace}/{group.name}"
+    problem = f"{kind} {name} does not exist; its parallelism is the size of the gang"
+    return replace(group, problem=problem)
 
 
 def _agreed(members: list[Pod], annotation: str) -> tuple[str | None, str | None]:
     """The one value that members give, and the problem if they give several."""
     found = sorted(
-        {(value, pod.key) for pod in members for key, value in pod.annotations if key == annotation}
+        (value, pod.key) for pod in members for key, value in pod.annotations if key == annotation
     )
-    values = sorted({value for value, _ in found})
-    if len(values) < 2:
-        return (values[0] if values else None), None
-    first, other = found[0], next(entry for entry in found if entry[0] != found[0][0])
-    return values[0], (
-        f'pods of one group contradict each other: {annotation} is "{first[0]}" on {"/".join(first[1])} '
-        f'and "{other[0]}" on {"/".join(other[1])}; make them equal'
+    if not found:
+        return None, None
+    (value, (namespace, name)), (other, (_, last)) = found[0], found[-1]
+    if value == other:
+        return value, None
+    return value, (
+        f'{annotation} is "{value}" on pod {namespace}/{name} and "{other}" on '
+        f"{namespace}/{last}; write the same on all pods of the gang"
+    )
+
+
+def _two_topologies(group: PodGroup, required: str | None) -> str | None:
+    """What the object of the group requires and what its pods require must be the same."""
+    if not required or group.required_topology in {None, required}:
+        return None
+    return (
+        f"PodGroup {group.namespace}/{group.name} requires one {group.required_topology}, its pods "
+        f"({REQUIRED_TOPOLOGY}) one {required}; remove one of the two"
     )
 
 
 def _schedulers(members: list[Pod]) -> str | None:
     """All members must name one scheduler, or no scheduler sees the whole gang."""
     names = sorted({pod.spec.scheduler_name for pod in members})
-    if len(names) < 2:
+    if len(names) <= 1:
         return None
-    return f"its pods name different schedulers ({', '.join(names)}); set one schedulerName on all of them"
+    return f"its pods name several schedulers ({', '.join(names)}); set one schedulerName"

@@ -1,14 +1,16 @@
 """Kubernetes quantities, exactly: text or number to an integer of billionths (nano).
 
 The API server keeps quantities to nine decimal places, rounding up, and caps them at 2^63-1 units;
-kube-scheduler adds them as they are and rounds the sum up, once, to milli-cores or to whole units. So
-everything here stays in integer nanos until ``amount`` makes the scheduler's integer of a sum. Nothing
-here may use floats, and nothing here knows what a container is.
+kube-scheduler adds them as they are and rounds the sum up, once, to milli-cores or to whole units.
+So everything here stays in integer nanos until ``amount`` makes the scheduler's integer of a sum.
+Nothing here may use floats, and nothing here knows what a container is.
 """
 
 import math
 import re
 from functools import lru_cache
+
+from batchsched.snapshot.errors import shortened
 
 NANO = 10**9
 UNITS_MAX = 2**63 - 1
@@ -77,7 +79,7 @@ def _powers(suffix: str, text: str) -> tuple[int, int]:
     if exponent is None:
         raise QuantityError(_refusal(text))
     sign, number = exponent[1].startswith("-"), exponent[1].lstrip("+-").lstrip("0")
-    size = int(number) if 0 < len(number) < 7 else 10**6 if number else 0
+    size = int(number[:7] or "0")  # longer ones are out of reach as well: ``_scaled`` sees to it
     return (-size if sign else size), 0
 
 
@@ -110,5 +112,5 @@ def _refusal(text: str) -> str:
     """Say what is wrong with a text that is no quantity."""
     if not text:
         return "is empty; write a quantity such as 500m or 2Gi, or leave the key out"
-    shown = text if len(text) <= 40 else text[:37] + "..."
-    return f'"{shown}" is not a quantity; write a number with one of n u m k M G T P E Ki Mi Gi Ti Pi Ei'
+    suffixes = "n u m k M G T P E Ki Mi Gi Ti Pi Ei"
+    return f'"{shortened(text)}" is not a quantity; write a number with one of {suffixes}'

@@ -206,7 +206,7 @@ def _pods(found: _Found) -> tuple[Pod, ...]:
 
 
 def _priorities(found: _Found) -> Priorities:
-    """What the PriorityClasses say; of several global defaults the lowest counts, as at admission."""
+    """What PriorityClasses say; of several global defaults the lowest counts, as at admission."""
     classes, defaults = {}, []
     for model, _ in found.objects("scheduling.k8s.io", "PriorityClass", cluster.PriorityClassModel):
         meaning = (model.value or 0, model.preemption_policy == "Never")

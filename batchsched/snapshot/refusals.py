@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from batchsched.snapshot.errors import InputError
+from batchsched.snapshot.errors import InputError, shortened
 
 _KINDS = {
     bool: "a boolean",
@@ -50,21 +50,26 @@ def path(parts: tuple[str | int, ...]) -> str:
 def _sentence(error: ErrorDetails) -> str:
     """Say what was found and what belongs there."""
     kind, found = error["type"], error.get("input")
-    if kind == "refused":
-        return error["msg"]
     if kind == "missing":
-        if error["loc"][-1] == "name" and isinstance(found, dict) and "generateName" in found:
-            return "is missing, there is only generateName; write the name that the object has in the cluster"
-        return "is missing; the API server requires it"
+        return _missing(error)
     if kind in _WANTED:
-        return f"{_shown(found)} is {_kind(found)}, but {_WANTED[kind]} belongs here{_quote_it(kind, found)}"
-    if kind == "literal_error":
-        return f"{_shown(found)} is not one of {_choices(error)}"
-    if kind == "string_too_short":
-        return "is empty; the API server requires a value"
-    if kind == "string_pattern_mismatch":
-        return _no_name(str(found))
-    return f"{_shown(found)}: {error['msg'].lower()}"
+        wanted, hint = _WANTED[kind], _quote_it(kind, found)
+        return f"{_shown(found)} is {_kind(found)}, but {wanted} belongs here{hint}"
+    plain = {
+        "refused": error["msg"],
+        "literal_error": f"{_shown(found)} is not one of {_choices(error)}",
+        "string_too_short": "is empty; the API server requires a value",
+        "string_pattern_mismatch": _no_name(str(found)),
+    }
+    return plain.get(kind) or f"{_shown(found)}: {error['msg'].lower()}"
+
+
+def _missing(error: ErrorDetails) -> str:
+    """A field that must be there is not; the name has a special story."""
+    found = error.get("input")
+    if error["loc"][-1] == "name" and isinstance(found, dict) and "generateName" in found:
+        return "is missing, there is only generateName; write the name it has in the cluster"
+    return "is missing; the API server requires it"
 
 
 def _no_name(name: str) -> str:
@@ -101,5 +106,4 @@ def _shown(found: Any) -> str:
         return "this"
     if isinstance(found, bool) or found is None:
         return {True: "true", False: "false", None: "null"}[found]
-    text = f'"{found}"' if isinstance(found, str) else str(found)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return f'"{shortened(found)}"' if isinstance(found, str) else shortened(str(found))

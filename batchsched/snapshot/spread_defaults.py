@@ -1,8 +1,8 @@
-"""The spreading that kube-scheduler gives to pods that ask for none (PodTopologySpread, System defaults).
+"""The spreading that kube-scheduler gives to pods that ask for none (PodTopologySpread).
 
 A pod without constraints of its own that a Service selects, or that a ReplicaSet, StatefulSet or
-ReplicationController owns, prefers to be spread over hosts and zones. Jobs get none of that unless a
-Service selects their pods.
+ReplicationController owns, prefers to be spread over hosts and zones (the plugin's System
+defaults). Jobs get none of that unless a Service selects their pods.
 """
 
 from dataclasses import dataclass, field, replace
@@ -48,7 +48,7 @@ class DefaultSpread:
         return pod if selector is None else replace(pod, spec=self._spec(pod.spec, selector))
 
     def _spec(self, spec: PodSpec, selector: LabelSelector) -> PodSpec:
-        """One spec with the constraints for one selector; made once (the original is kept alive)."""
+        """One spec with the constraints for one selector, made once."""
         key = (id(spec), selector)
         if key not in self._specs:
             self._specs[key] = (spec, replace(spec, spread=constraints(selector)))

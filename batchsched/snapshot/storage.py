@@ -55,8 +55,8 @@ class PersistentVolume:
     driver: str | None = None
     handle: str | None = None
     in_tree: str | None = None
-    """The plugin (``kubernetes.io/aws-ebs``) of an in-tree volume: its driver is in force on the nodes
-    whose CSINode names the plugin in ``migrated``."""
+    """The plugin (``kubernetes.io/aws-ebs``) of an in-tree volume: its driver is in force on the
+    nodes whose CSINode names the plugin in ``migrated``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """YAML text to plain values (dict, list, str, int, float, bool, None), the way kubectl reads it.
 
 Built on the parser's events and not on a PyYAML constructor, because that gives dates where
-Kubernetes means text, recurses as deep as the input likes, lets aliases multiply, and keeps the last
-of two equal keys without a word. Here nothing recurses, everything has a limit, and a plain scalar
-means what it means to kubectl (``yes`` is a boolean, ``1e3`` a number, a date is text).
+Kubernetes means text, recurses as deep as the input likes, lets aliases multiply, and keeps the
+last of two equal keys without a word. Here nothing recurses, everything has a limit, and a plain
+scalar means what it means to kubectl (``yes`` is a boolean, ``1e3`` a number, a date is text).
 """
 
 import math
@@ -17,6 +17,7 @@ from batchsched.snapshot.errors import InputError
 
 DEPTH_MAX = 200
 ALIASED_VALUES_MAX = 1_000_000
+_NUMBER_CHARACTERS_MAX = 400
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLAIN_FIRST = frozenset("0123456789+-.~nNtTfFyYoO")
@@ -232,7 +233,7 @@ def _resolved(text: str, event: Any) -> Any:
     """A plain scalar as go-yaml resolves it."""
     if text in _WORDS:
         return _WORDS[text]
-    if len(text) > 400:
+    if len(text) > _NUMBER_CHARACTERS_MAX:
         return text
     if _INT.fullmatch(text):
         return _integer(text)
