@@ -5,9 +5,9 @@ SHOWN_CHARACTERS_MAX = 60
 
 def shortened(text: str) -> str:
     """A value of the user's, as long as it takes to recognise it."""
-    if len(text) <= SHOWN_CHARACTERS_MAX:
-        return text
-    return text[: SHOWN_CHARACTERS_MAX - 3] + "..."
+    if len(text) > SHOWN_CHARACTERS_MAX:
+        text = text[: SHOWN_CHARACTERS_MAX - 3] + "..."
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 class InputError(Exception):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from batchsched.snapshot.errors import InputError
+from batchsched.snapshot.errors import InputError, shortened
 
 LIST_DEPTH_MAX = 10
 
@@ -108,7 +108,7 @@ class Item(NamedTuple):
     kind: Kind
     raw: dict[str, Any]
     place: _Place
-    nth: int | None = None
+    number: int | None = None
 
     @property
     def source(self) -> str:
@@ -121,13 +121,13 @@ class Item(NamedTuple):
         metadata = self.raw.get("metadata")
         fields = metadata if isinstance(metadata, dict) else {}
         name, namespace = fields.get("name"), fields.get("namespace")
-        kind, place = self.kind.name, self.place
+        kind = shortened(self.kind.name)
         if not (isinstance(name, str) and name):
-            at = (place if self.nth is None else place.item(self.nth)).at
+            at = (self.place if self.number is None else self.place.item(self.number)).at
             return f"{kind} at {at}" if at else kind
-        if kind in CLUSTER_SCOPED or not isinstance(namespace, str):
-            return f"{kind} {name[:80]}"
-        return f"{kind} {namespace[:80]}/{name[:80]}"
+        if self.kind.name in CLUSTER_SCOPED or not isinstance(namespace, str):
+            return f"{kind} {shortened(name)}"
+        return f"{kind} {shortened(namespace)}/{shortened(name)}"
 
     def refusal(self, error: InputError) -> InputError:
         """The same error, with the place where it happened."""

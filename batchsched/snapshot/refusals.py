@@ -38,13 +38,10 @@ def path(parts: tuple[str | int, ...]) -> str:
     for part in parts:
         if isinstance(part, int):
             text += f"[{part}]"
-        elif part == "[key]":
-            continue
-        elif "." in part or "/" in part or not part:
-            text += f'["{part[:80]}"]' if text else part[:80]
-        else:
-            text += f".{part[:80]}" if text else part[:80]
-    return text
+        elif part != "[key]":
+            plain = part.isidentifier()
+            text += f".{part}" if plain else f'["{shortened(part)}"]'
+    return text.removeprefix(".")
 
 
 def _sentence(error: ErrorDetails) -> str:
@@ -102,8 +99,8 @@ def _quote_it(kind: str, found: Any) -> str:
 
 def _shown(found: Any) -> str:
     """A value, as short as it can be recognised."""
-    if isinstance(found, (dict, list)):
+    if found is None or isinstance(found, (dict, list)):
         return "this"
-    if isinstance(found, bool) or found is None:
-        return {True: "true", False: "false", None: "null"}[found]
+    if isinstance(found, bool):
+        return "true" if found else "false"
     return f'"{shortened(found)}"' if isinstance(found, str) else shortened(str(found))
