@@ -1,7 +1,7 @@
 """Reading: what selectors, tolerations and node terms mean, in plain Python, for the checker.
 
-The filters of ``feasibility`` say the same over arrays; it is said a second time here on purpose, so
-that one misreading of Kubernetes cannot hide in both. Knows nouns, no final state.
+The filters of ``feasibility`` say the same over arrays; it is said again here on purpose, so that
+one misreading of Kubernetes cannot hide in both. Knows nouns, no final state.
 """
 
 import re

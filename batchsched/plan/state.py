@@ -40,7 +40,7 @@ class FinalState:
     """The final state of a plan.
 
     ``pods`` holds everyone that has a place on a known node: pods that stay (terminating ones too,
-    and pods of other schedulers nominated to a node), then the placed ones, each part sorted by key.
+    and pods outside the window nominated to a node), then the placed ones, each part sorted by key.
     """
 
     snapshot: Snapshot
