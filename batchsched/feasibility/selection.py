@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from batchsched.feasibility.columns import LabelColumns, distinct
 from batchsched.snapshot.labels import LabelSelector, Pairs, selects
 from batchsched.snapshot.pod import Pod, PodAffinityTerm
 
@@ -63,37 +64,41 @@ class Selections:
         self, classes: Sequence["PodClass"], fixed: Sequence[Pod], namespaces: NamespaceLabels
     ) -> None:
         """Group pods by (namespace, labels), so that a selector is asked once per kind of pod."""
-        self._namespaces = namespaces
-        self._class_kinds, self._class_of = _kinds([c.pods[0] for c in classes])
-        self._fixed_kinds, self._fixed_of = _kinds(fixed)
+        self._of_class = _Kinds([c.pods[0] for c in classes], namespaces)
+        self._of_fixed = _Kinds(fixed, namespaces)
         self._classes: dict[PodSelector, npt.NDArray[np.bool_]] = {}
         self._fixed: dict[PodSelector, npt.NDArray[np.bool_]] = {}
 
     def classes(self, selector: PodSelector) -> npt.NDArray[np.bool_]:
         """[C] whether the pods of a class are selected."""
         if selector not in self._classes:
-            self._classes[selector] = self._ask(selector, self._class_kinds)[self._class_of]
+            self._classes[selector] = self._of_class.selected(selector)
         return self._classes[selector]
 
     def fixed(self, selector: PodSelector) -> npt.NDArray[np.bool_]:
         """[F] whether a fixed pod is selected."""
         if selector not in self._fixed:
-            self._fixed[selector] = self._ask(selector, self._fixed_kinds)[self._fixed_of]
+            self._fixed[selector] = self._of_fixed.selected(selector)
         return self._fixed[selector]
 
-    def _ask(self, selector: PodSelector, kinds: list[Pod]) -> npt.NDArray[np.bool_]:
-        answers = [selects_pod(selector, pod, self._namespaces) for pod in kinds]
-        return np.array(answers, dtype=np.bool_)
 
+class _Kinds:
+    """Pods by (namespace, labels), the labels as columns."""
 
-def _kinds(pods: Sequence[Pod]) -> tuple[list[Pod], npt.NDArray[np.int64]]:
-    """One pod per distinct (namespace, labels), and for each pod the index of its kind."""
-    index: dict[tuple[str, Pairs], int] = {}
-    kinds: list[Pod] = []
-    of_pod = np.zeros(len(pods), dtype=np.int64)
-    for i, pod in enumerate(pods):
-        at = index.setdefault((pod.namespace, pod.labels), len(kinds))
-        if at == len(kinds):
-            kinds.append(pod)
-        of_pod[i] = at
-    return kinds, of_pod
+    def __init__(self, pods: Sequence[Pod], namespaces: NamespaceLabels) -> None:
+        kinds, self._kind = distinct((pod.namespace, pod.labels) for pod in pods)
+        self._namespaces, self._namespace = distinct(namespace for namespace, _ in kinds)
+        self._labels = LabelColumns([labels for _, labels in kinds])
+        self._namespace_labels = namespaces
+
+    def selected(self, selector: PodSelector) -> npt.NDArray[np.bool_]:
+        """[pods] whether the selector selects each."""
+        inside = [self._inside(selector, namespace) for namespace in self._namespaces]
+        there = np.array(inside, dtype=np.bool_)[self._namespace]
+        mask: npt.NDArray[np.bool_] = (there & self._labels.selected(selector.selector))[self._kind]
+        return mask
+
+    def _inside(self, selector: PodSelector, namespace: str) -> bool:
+        return namespace in selector.namespaces or selects(
+            selector.namespace_selector, self._namespace_labels.of(namespace)
+        )

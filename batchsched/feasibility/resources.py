@@ -1,0 +1,106 @@
+"""NodeResourcesFit: the pods limit first, then every resource that the pod requests.
+
+Requests are ready-made by the reader (containers, sidecars, init containers, overhead, pod-level
+resources; for running pods the larger of spec and status during a resize).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from batchsched.feasibility.columns import IntArray, distinct
+from batchsched.feasibility.scene import Scene, Verdict, verdict_of_bits
+from batchsched.snapshot.pod import Quantities
+
+PODS = "pods"
+TOO_MANY_PODS = "Too many pods"
+_FIRST = ("cpu", "memory", "ephemeral-storage")
+
+
+@dataclass(frozen=True, eq=False)
+class Room:
+    """Resources as arrays: what classes ask, what nodes have, what fixed pods hold.
+
+    ``resources`` are those that some class requests, sorted; ``requests`` [C, R], ``allocatable``
+    and ``used`` [N, R]; ``slots`` [N] is how many more pods the node may hold, negative where it
+    holds too many.
+    """
+
+    resources: tuple[str, ...]
+    requests: IntArray
+    allocatable: IntArray
+    used: IntArray
+    slots: IntArray
+
+    @property
+    def free(self) -> IntArray:
+        """[N, R] what is left, negative where a node is over-committed."""
+        return self.allocatable - self.used
+
+
+def measure(scene: Scene) -> Room:
+    """Read the room of a scene."""
+    asked = [c.spec.requests for c in scene.classes]
+    resources = tuple(sorted({name for each in distinct(asked)[0] for name, _ in each} - {PODS}))
+    pods = _table([node.allocatable for node in scene.nodes], (PODS,))[:, 0]
+    at = scene.fixed_node >= 0
+    nodes = scene.fixed_node[at]
+    held = _table([pod.requests for pod in scene.fixed], resources)[at]
+    used = np.zeros((len(scene.nodes), len(resources)), dtype=np.int64)
+    np.add.at(used, nodes, held)
+    return Room(
+        resources=resources,
+        requests=_table(asked, resources),
+        allocatable=_table([node.allocatable for node in scene.nodes], resources),
+        used=used,
+        slots=pods - np.bincount(nodes, minlength=len(scene.nodes)).astype(np.int64),
+    )
+
+
+def _table(rows: Sequence[Quantities], resources: Iterable[str]) -> IntArray:
+    """[rows, R] amounts, asked once per distinct row."""
+    kinds, kind = distinct(rows)
+    column = {name: i for i, name in enumerate(resources)}
+    table = np.zeros((len(kinds), len(column)), dtype=np.int64)
+    for i, quantities in enumerate(kinds):
+        for name, amount in quantities:
+            if name in column:
+                table[i, column[name]] = amount
+    return table[kind]
+
+
+def how_many(room: Room) -> IntArray:
+    """[C, N] how many pods of the class the room of a node takes, nobody else coming."""
+    kinds, kind = distinct(map(tuple, room.requests.tolist()))
+    slots, free = np.maximum(room.slots, 0), np.maximum(room.free, 0)
+    counts = np.empty((len(kinds), len(slots)), dtype=np.int64)
+    for i, amounts in enumerate(kinds):
+        row = slots
+        for r, amount in enumerate(amounts):
+            if amount > 0:
+                row = np.minimum(row, free[:, r] // amount)
+        counts[i] = row
+    return counts[kind]
+
+
+def node_resources_fit(scene: Scene) -> Verdict:
+    """NodeResourcesFit: all reasons of a node together, as kube-scheduler gives them."""
+    room = measure(scene)
+    kinds, kind = distinct(map(tuple, room.requests.tolist()))
+    asked = np.array(kinds, dtype=np.int64).reshape(len(kinds), len(room.resources))
+    order = sorted(
+        range(len(room.resources)),
+        key=lambda r: (_rank(room.resources[r]), room.resources[r]),
+    )
+    reasons = (TOO_MANY_PODS, *(f"Insufficient {room.resources[r]}" for r in order))
+    bits = np.zeros((len(kinds), len(scene.nodes)), dtype=np.int64)
+    bits |= (room.slots < 1)[None, :].astype(np.int64)
+    for bit, r in enumerate(order, start=1):
+        amount = asked[:, r, None]
+        bits |= ((amount > 0) & (amount > room.free[None, :, r])).astype(np.int64) << bit
+    return verdict_of_bits(bits, kind, reasons)
+
+
+def _rank(resource: str) -> int:
+    return _FIRST.index(resource) if resource in _FIRST else len(_FIRST)

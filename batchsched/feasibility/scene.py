@@ -1,0 +1,140 @@
+"""The scene: what every filter reads, indexed once; and the verdict, what every filter answers.
+
+A scene sets classes of pending pods before nodes and the pods that hold their place there. Filters are
+functions from a scene to a verdict. Must not know which filters there are.
+"""
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from batchsched.feasibility.columns import BoolArray, IntArray, distinct
+from batchsched.feasibility.node_terms import NodeTerms
+from batchsched.feasibility.problem import PodClass
+from batchsched.feasibility.selection import NamespaceLabels, Selections
+from batchsched.feasibility.storage import Storage
+from batchsched.feasibility.topology import Topology
+from batchsched.snapshot.node import Node
+from batchsched.snapshot.pod import Pod
+from batchsched.snapshot.snapshot import Snapshot
+
+Reasons = tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """What one filter says of C classes on N nodes, kept small: classes that it cannot tell apart share a row.
+
+    ``codes`` [K, N] indexes ``reasons``, whose entry 0 is empty: the pod passes. ``kind`` [C] is the
+    row of each class.
+    """
+
+    codes: npt.NDArray[np.int32]
+    kind: IntArray
+    reasons: tuple[Reasons, ...]
+
+    @property
+    def rejects(self) -> bool:
+        """Whether any class is rejected anywhere."""
+        return bool(self.codes.any())
+
+    def expanded(self) -> npt.NDArray[np.int32]:
+        """[C, N] the code of every class on every node."""
+        return self.codes[self.kind]
+
+
+def refusal(refused: BoolArray, kind: IntArray, reason: str) -> Verdict:
+    """The verdict of a filter with one reason: ``refused`` is [K, N]."""
+    return Verdict(refused.astype(np.int32), kind, ((), (reason,)))
+
+
+_DENSE_BITS = 16
+
+
+def verdict_of_bits(bits: IntArray, kind: IntArray, reasons: Reasons) -> Verdict:
+    """The verdict of a filter that gives several reasons at once.
+
+    Args:
+        bits: [K, N] which of the reasons apply, bit i for ``reasons[i]``.
+        kind: [C] the row of each class.
+        reasons: In the order in which kube-scheduler lists them.
+    """
+    if len(reasons) <= _DENSE_BITS:
+        seen = np.flatnonzero(np.bincount(bits.ravel(), minlength=1))
+        lookup = np.zeros(int(seen.max(initial=0)) + 1, dtype=np.int32)
+        seen = seen[seen > 0]
+        lookup[seen] = np.arange(1, len(seen) + 1)
+        codes = lookup[bits]
+    else:
+        seen = np.unique(bits)
+        seen = seen[seen > 0]
+        codes = np.where(bits > 0, np.searchsorted(seen, bits) + 1, 0).astype(np.int32)
+    named = [tuple(r for i, r in enumerate(reasons) if int(s) >> i & 1) for s in seen]
+    return Verdict(codes, kind, ((), *named))
+
+
+def stacked(masks: Sequence[BoolArray], size: int) -> BoolArray:
+    """[K, N] masks of K kinds, also where there is no kind."""
+    return np.array(masks, dtype=np.bool_).reshape(len(masks), size)
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """Classes, nodes and fixed pods, with what filters ask of them indexed.
+
+    ``fixed_node`` [F] is the node index of each fixed pod, -1 where the snapshot lacks the node.
+    """
+
+    snapshot: Snapshot
+    nodes: tuple[Node, ...]
+    classes: tuple[PodClass, ...]
+    fixed: tuple[Pod, ...]
+    fixed_node: IntArray
+    terms: NodeTerms
+    topology: Topology
+    selections: Selections
+    storage: Storage
+
+    def kinds(self, keys: Iterable[Hashable]) -> tuple[list[PodClass], IntArray]:
+        """One class for each distinct key (one key per class), and the kind [C] of every class."""
+        found, kind = distinct(keys)
+        first = np.full(len(found), len(self.classes), dtype=np.int64)
+        np.minimum.at(first, kind, np.arange(len(self.classes)))
+        return [self.classes[i] for i in first], kind
+
+    def placed(self) -> list[tuple[Pod, int]]:
+        """The fixed pods on known nodes, with the index of their node."""
+        return [(pod, int(n)) for pod, n in zip(self.fixed, self.fixed_node, strict=True) if n >= 0]
+
+    def none(self) -> BoolArray:
+        """[N] of False."""
+        return np.zeros(len(self.nodes), dtype=np.bool_)
+
+
+def make_scene(
+    snapshot: Snapshot, classes: tuple[PodClass, ...], fixed: Sequence[tuple[Pod, str | None]]
+) -> Scene:
+    """Index a scene.
+
+    Args:
+        snapshot: The cluster.
+        classes: The pending pods.
+        fixed: The pods that hold their place, each with the name of its node, in order.
+    """
+    nodes = tuple(sorted(snapshot.nodes, key=lambda node: node.name))
+    index = {node.name: i for i, node in enumerate(nodes)}
+    pods = tuple(pod for pod, _ in fixed)
+    of_node = [index.get(name, -1) if name is not None else -1 for _, name in fixed]
+    return Scene(
+        snapshot=snapshot,
+        nodes=nodes,
+        classes=classes,
+        fixed=pods,
+        fixed_node=np.array(of_node, dtype=np.int64),
+        terms=NodeTerms(nodes),
+        topology=Topology(nodes),
+        selections=Selections(classes, pods, NamespaceLabels(snapshot.namespaces)),
+        storage=Storage(snapshot),
+    )

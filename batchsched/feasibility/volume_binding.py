@@ -1,0 +1,251 @@
+"""VolumeBinding: bound claims say where, unbound ones must find a volume or be provisioned there.
+
+Claims of classes that bind immediately have to be bound already. Claims that wait for their first pod take,
+smallest claim first, the smallest fitting volume that nobody claimed and that the node can reach; what finds
+none must be provisionable at the node. Nodes of one answer share one computation: everything here is a mask
+over nodes, and claims of the same shape are asked once.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from batchsched.feasibility.columns import BoolArray, IntArray
+from batchsched.feasibility.scene import Reasons, Scene, Verdict, verdict_of_bits
+from batchsched.feasibility.storage import NO_PROVISIONER
+from batchsched.snapshot.labels import LabelSelector, NodeSelectorTerm, selects
+from batchsched.snapshot.pod import Pod
+from batchsched.snapshot.storage import PersistentVolume, PersistentVolumeClaim
+
+IMMEDIATE = "pod has unbound immediate PersistentVolumeClaims"
+NODE_CONFLICT = "node(s) didn't match PersistentVolume's node affinity"
+NO_VOLUME = "node(s) didn't find available persistent volumes to bind"
+NO_SPACE = "node(s) did not have enough free storage"
+NO_SUCH_VOLUME = "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)"
+_REASONS = (NODE_CONFLICT, NO_VOLUME, NO_SPACE, NO_SUCH_VOLUME)
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What matters of a bound claim: where its volume can be used, if the volume is there."""
+
+    exists: bool
+    node_affinity: tuple[NodeSelectorTerm, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What matters of a claim that waits for its first pod."""
+
+    storage_class: str
+    volume_mode: str
+    access_modes: tuple[str, ...]
+    request_bytes: int
+    selector: LabelSelector | None
+    selected_node: str | None
+    reserved: tuple[str, ...]
+    """Volumes that are reserved for this very claim, sorted."""
+
+
+def unready_claim(scene: Scene, pod: Pod) -> Reasons:
+    """VolumeBinding's PreFilter: the claims exist, are alive, are the pod's own, and bound if immediate."""
+    claims = []
+    for ref in pod.spec.claims:
+        claim = scene.storage.claims.get((pod.namespace, ref.name))
+        reason = _unready(pod, ref.name, claim, ephemeral=ref.ephemeral)
+        if reason:
+            return (reason,)
+        if claim is not None:
+            claims.append(claim)
+    waiting = (c for c in claims if not is_bound(c))
+    if all(scene.storage.waits(c) and not c.volume_name for c in waiting):
+        return ()
+    return (IMMEDIATE,)
+
+
+def _unready(
+    pod: Pod, name: str, claim: PersistentVolumeClaim | None, *, ephemeral: bool
+) -> str | None:
+    if claim is None and ephemeral:
+        return (
+            "waiting for ephemeral volume controller to create the persistentvolumeclaim "
+            f'"{name}"'
+        )
+    if claim is None:
+        return f'persistentvolumeclaim "{name}" not found'
+    if claim.phase == "Lost":
+        return (
+            f'persistentvolumeclaim "{name}" bound to non-existent persistentvolume '
+            f'"{claim.volume_name}"'
+        )
+    if claim.deleting:
+        return f'persistentvolumeclaim "{name}" is being deleted'
+    if ephemeral and (claim.owner is None or claim.owner.uid != pod.uid):
+        return (
+            f"PVC {claim.namespace}/{name} was not created for pod {pod.full_name} "
+            "(pod is not owner)"
+        )
+    return None
+
+
+def is_bound(claim: PersistentVolumeClaim) -> bool:
+    """Whether claim and volume agree on each other."""
+    return claim.bound and bool(claim.volume_name)
+
+
+def volume_binding(scene: Scene) -> Verdict:
+    """VolumeBinding: for each node, all that stands against the pod's volumes there."""
+    keys = [_signature(scene, c.pods[0]) for c in scene.classes]
+    _, kind = scene.kinds(keys)
+    rows = [_bits(scene, each) for each in dict.fromkeys(keys)]
+    bits = np.array(rows, dtype=np.int64).reshape(len(rows), len(scene.nodes))
+    return verdict_of_bits(bits, kind, _REASONS)
+
+
+def _signature(scene: Scene, pod: Pod) -> tuple[Bound | Shape, ...]:
+    """The pod's claims, reduced to what the answer depends on."""
+    return tuple(
+        _bound(scene, claim) if is_bound(claim) else shape(scene, claim)
+        for claim in scene.storage.claims_of(pod)
+    )
+
+
+def _bound(scene: Scene, claim: PersistentVolumeClaim) -> Bound:
+    volume = scene.storage.volumes.get(claim.volume_name)
+    return Bound(volume is not None, volume.node_affinity if volume else None)
+
+
+def shape(scene: Scene, claim: PersistentVolumeClaim) -> Shape:
+    """The shape of a claim that waits for its first pod."""
+    reserved = scene.storage.reserved.get(claim.key, ())
+    return Shape(
+        claim.storage_class or "",
+        claim.volume_mode,
+        claim.access_modes,
+        claim.request_bytes,
+        claim.selector,
+        claim.selected_node,
+        tuple(sorted(v.name for v in reserved if _refers_to(v, claim))),
+    )
+
+
+def _refers_to(volume: PersistentVolume, claim: PersistentVolumeClaim) -> bool:
+    """Whether a volume's claimRef is this claim; a claimRef without uid fits the name."""
+    return volume.claim is not None and volume.claim[2] in {"", claim.uid}
+
+
+def _bits(scene: Scene, signature: tuple[Bound | Shape, ...]) -> IntArray:
+    """[N] reasons as bits, in the order of ``_REASONS``."""
+    conflict, no_such = _bound_claims(scene, [s for s in signature if isinstance(s, Bound)])
+    unmatched, no_space = _waiting_claims(scene, [s for s in signature if isinstance(s, Shape)])
+    masks = (conflict, unmatched, no_space, no_such)
+    return sum((mask.astype(np.int64) << i for i, mask in enumerate(masks)), np.int64(0))
+
+
+def _bound_claims(scene: Scene, claims: list[Bound]) -> tuple[BoolArray, BoolArray]:
+    """[N] whose volume does not reach the node, and whose does not exist; the first claim decides."""
+    conflict, no_such, undecided = scene.none(), scene.none(), ~scene.none()
+    for claim in claims:
+        if not claim.exists:
+            return conflict, undecided
+        failed = undecided & ~scene.terms.any_of(claim.node_affinity)
+        conflict |= failed
+        undecided &= ~failed
+    return conflict, no_such
+
+
+def _waiting_claims(scene: Scene, claims: list[Shape]) -> tuple[BoolArray, BoolArray]:
+    """[N] where a claim finds neither volume nor provisioner, and where the space does not suffice."""
+    unmatched, no_space = scene.none(), scene.none()
+    for claim in claims:
+        if claim.selected_node is not None:
+            unmatched |= ~scene.terms.named([claim.selected_node])
+    undecided = ~unmatched
+    for claim, needed in _to_provision(scene, claims):
+        failed = undecided & needed & ~provisionable(scene, claim)
+        unmatched |= failed
+        undecided &= ~failed
+        failed = undecided & needed & ~spacious(scene, claim)
+        no_space |= failed
+        undecided &= ~failed
+    return unmatched, no_space
+
+
+def _to_provision(scene: Scene, claims: list[Shape]) -> list[tuple[Shape, BoolArray]]:
+    """The claims that need a provisioner, and where: those with a selected node, then those without a volume."""
+    found = [(claim, ~scene.none()) for claim in claims if claim.selected_node is not None]
+    taken: dict[str, BoolArray] = {}
+    for claim in sorted(claims, key=lambda claim: claim.request_bytes):
+        if claim.selected_node is None:
+            found.append((claim, ~_matched(scene, claim, taken)))
+    return found
+
+
+def _matched(scene: Scene, claim: Shape, taken: dict[str, BoolArray]) -> BoolArray:
+    """[N] where the claim finds a volume; notes in ``taken`` which volume that is."""
+    mask = scene.none()
+    for volume in matching_volumes(scene, claim):
+        usable = scene.terms.any_of(volume.node_affinity) & ~mask
+        if volume.name in taken:
+            usable &= ~taken[volume.name]
+        if usable.any():
+            mask |= usable
+            taken[volume.name] = taken.get(volume.name, scene.none()) | usable
+        if mask.all():
+            break
+    return mask
+
+
+def matching_volumes(scene: Scene, claim: Shape) -> list[PersistentVolume]:
+    """The volumes that could serve the claim, the best first; reserved ones rule out all others."""
+    if claim not in scene.storage.matches:
+        reserved = [scene.storage.volumes[name] for name in claim.reserved]
+        same_class = [v for v in reserved if v.storage_class == claim.storage_class]
+        found = [v for v in same_class if _is_large_enough(v, claim)][:1]
+        if not found:
+            every = scene.storage.volumes_of_class.get(claim.storage_class, [])
+            found = [v for v in every if _is_available(v, claim) and _is_large_enough(v, claim)]
+            found.sort(key=lambda volume: (volume.capacity_bytes, volume.name))
+        scene.storage.matches[claim] = found
+    return scene.storage.matches[claim]
+
+
+def _is_large_enough(volume: PersistentVolume, claim: Shape) -> bool:
+    return (
+        volume.capacity_bytes >= claim.request_bytes
+        and volume.volume_mode == claim.volume_mode
+        and not volume.deleting
+    )
+
+
+def _is_available(volume: PersistentVolume, claim: Shape) -> bool:
+    return (
+        volume.claim is None
+        and volume.phase == "Available"
+        and (claim.selector is None or selects(claim.selector, dict(volume.labels)))
+        and set(claim.access_modes) <= set(volume.access_modes)
+    )
+
+
+def provisionable(scene: Scene, claim: Shape) -> BoolArray:
+    """[N] whether the claim's class provisions volumes that the node can reach."""
+    storage_class = scene.storage.classes.get(claim.storage_class)
+    if storage_class is None or storage_class.provisioner in {"", NO_PROVISIONER}:
+        return scene.none()
+    return scene.terms.any_of(storage_class.allowed_topologies or None)
+
+
+def spacious(scene: Scene, claim: Shape) -> BoolArray:
+    """[N] whether the provisioner, where it reports its capacity, has enough of it for the node."""
+    storage_class = scene.storage.classes.get(claim.storage_class)
+    driver = scene.storage.drivers.get(storage_class.provisioner) if storage_class else None
+    if driver is None or not driver.storage_capacity or not claim.request_bytes:
+        return ~scene.none()
+    mask = scene.none()
+    for each in scene.snapshot.csi_capacities:
+        limit = each.maximum_volume_bytes
+        limit = each.capacity_bytes if limit is None else limit
+        enough = limit is not None and limit >= claim.request_bytes
+        if each.storage_class == claim.storage_class and enough:
+            mask |= scene.terms.selected(each.node_topology)
+    return mask
