@@ -3,6 +3,8 @@
 Shared by nobody but ``preferences``; split from it so that each file holds one idea.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -55,6 +57,17 @@ def prefer_company(model: Model, charges: Charges) -> None:
             _company(model, charges, (key, selector), mask, POINTS_PER_WEIGHT * weight)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Wish:
+    """Owners that ask, company that answers, and how many must be there: in the open domains."""
+
+    asking: Sums
+    company: Sums
+    open_: BoolArray
+    needed: int
+    points: int
+
+
 def _company(
     model: Model, charges: Charges, term: tuple[str, PodSelector], owners: BoolArray, points: int
 ) -> None:
@@ -62,69 +75,45 @@ def _company(
     problem = model.problem
     domains = problem.domains(term[0])
     selected, fixed = problem.selected(term[1])
-    at = problem.fixed_node[fixed & (problem.fixed_node >= 0)]
-    at = domains.of_node[at]
+    at = domains.of_node[problem.fixed_node[fixed & (problem.fixed_node >= 0)]]
     held = add_up(at[at >= 0], 1, len(domains)) > 0
     company = sums(model, selected, domains.of_node, len(domains))
     for own, needed in ((owners & ~selected, 1), (owners & selected, 2)):
         asking = sums(model, own, domains.of_node, len(domains))
         charges.add(asking.cells.columns[held[asking.domain]], points)
         open_ = (asking.most > 0) & ~held & (company.most >= needed)
-        if points > 0:
-            _rewarded(model, charges, asking, company, open_, needed, points)
-        else:
-            _punished(model, charges, asking, company, open_, needed, points)
+        if open_.any():
+            wish = _Wish(asking, company, open_, needed, points)
+            (_rewarded if points > 0 else _punished)(model, charges, wish)
 
 
-def _rewarded(
-    model: Model,
-    charges: Charges,
-    asking: Sums,
-    company: Sums,
-    chosen: BoolArray,
-    needed: int,
-    points: int,
-) -> None:
+def _rewarded(model: Model, charges: Charges, wish: _Wish) -> None:
     """``met <= asking``, ``met <= U there``, ``needed * there <= company``."""
-    count, row = numbered(chosen)
-    if not count:
-        return
-    each, rule = np.arange(count), charges.rule
+    count, row = numbered(wish.open_)
+    each, rule, most = np.arange(count), charges.rule, wish.asking.most[wish.open_]
     there = model.add_columns(rule, 1, count)
-    met = model.add_columns(rule, asking.most[chosen])
-    entries = [company.entries(row, -1), (each, there, np.full(count, needed))]
+    met = model.add_columns(rule, most)
+    entries = [wish.company.entries(row, -1), (each, there, np.full(count, wish.needed))]
     model.add_rows(rule, count, entries, upper=0)
-    model.add_rows(rule, count, [asking.entries(row, -1), (each, met, np.ones(count))], upper=0)
-    entries = [(each, met, np.ones(count, dtype=np.int64)), (each, there, -asking.most[chosen])]
+    entries = [wish.asking.entries(row, -1), (each, met, np.ones(count, dtype=np.int64))]
     model.add_rows(rule, count, entries, upper=0)
-    charges.add(met, points)
+    entries = [(each, met, np.ones(count, dtype=np.int64)), (each, there, -most)]
+    model.add_rows(rule, count, entries, upper=0)
+    charges.add(met, wish.points)
 
 
-def _punished(
-    model: Model,
-    charges: Charges,
-    asking: Sums,
-    company: Sums,
-    chosen: BoolArray,
-    needed: int,
-    points: int,
-) -> None:
+def _punished(model: Model, charges: Charges, wish: _Wish) -> None:
     """``company <= needed - 1 + U there``, ``met >= asking - U (1 - there)``."""
-    count, row = numbered(chosen)
-    if not count:
-        return
-    each, rule = np.arange(count), charges.rule
-    there = model.add_columns(rule, 1, count)
-    met = model.add_columns(rule, asking.most[chosen])
-    excess = company.most[chosen] - (needed - 1)
-    model.add_rows(rule, count, [company.entries(row), (each, there, -excess)], upper=needed - 1)
-    entries = [
-        asking.entries(row),
-        (each, met, np.full(count, -1)),
-        (each, there, asking.most[chosen]),
-    ]
-    model.add_rows(rule, count, entries, upper=asking.most[chosen])
-    charges.add(met, points)
+    count, row = numbered(wish.open_)
+    each, rule, most = np.arange(count), charges.rule, wish.asking.most[wish.open_]
+    there = model.add_columns(rule, 1, count, resting=True)
+    met = model.add_columns(rule, most)
+    excess = wish.company.most[wish.open_] - (wish.needed - 1)
+    entries = [wish.company.entries(row), (each, there, -excess)]
+    model.add_rows(rule, count, entries, upper=wish.needed - 1)
+    entries = [wish.asking.entries(row), (each, met, np.full(count, -1)), (each, there, most)]
+    model.add_rows(rule, count, entries, upper=most)
+    charges.add(met, wish.points)
 
 
 def prefer_spread(model: Model, charges: Charges) -> None:
@@ -180,7 +169,7 @@ def _spread(
     floor, floor_row = numbered(there & (held - lowest < highest - lowest))
     entries = [counted.entries(floor_row, -1), (np.arange(floor), np.repeat(minimum, floor), 1)]
     model.add_rows(rule, floor, entries, upper=(held - lowest)[floor_row >= 0])
-    active = model.add_columns(rule, 1, 1)
+    active = model.add_columns(rule, 1, 1, resting=True)
     placed = int(np.minimum(problem.class_size[own], problem.upper[own].sum(axis=1)).sum())
     entries = [(np.zeros(len(owners)), owners.columns, 1), (0, active, -placed)]
     model.add_rows(rule, 1, entries, upper=0)

@@ -47,7 +47,7 @@ def is_extended(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class LeastFragmentation:
-    """One tier: for each node, an integer column for the reference pods that it could still hold."""
+    """One tier: for each node, a column for the reference pods that it could still hold."""
 
     name: str = "packing/least-fragmentation"
 

@@ -1,8 +1,8 @@
-"""Preferences (FORMULATION.md §O3): what pods would rather have, weighed as kube-scheduler weighs
-its scores.
+"""Preferences (FORMULATION.md §O3): what pods would rather have.
 
-What depends on the node alone is a coefficient of the counts; company (preferred pod affinity),
-soft spread and preferred topology need columns of their own, which ``_preferred`` adds.
+Weighed as kube-scheduler weighs its scores. What depends on the node alone is a coefficient of the
+counts; company (preferred pod affinity), soft spread and preferred topology need columns of their
+own, which ``_preferred`` adds.
 """
 
 from collections.abc import Mapping, Sequence

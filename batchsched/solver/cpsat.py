@@ -32,7 +32,7 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of it: the best point found (or ``None``), a proven bound, and whether they meet."""
+    """What came of it: the best point found, if any, a proven bound, and whether they meet."""
 
     x: IntArray | None
     bound: int

@@ -68,7 +68,7 @@ class Incumbent:
         return False
 
     def raise_all(self, columns: IntArray, amounts: IntArray) -> None:
-        """Raise distinct columns whose rows are known to have the room, all at once and for good."""
+        """Raise distinct columns whose rows are known to have the room, for good."""
         matrix = self.program.by_column
         at, owner = self.program.entries_of(columns)
         np.add.at(self.activity, matrix.rows[at], matrix.coefficients[at] * amounts[owner])

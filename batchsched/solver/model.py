@@ -97,6 +97,8 @@ class Model:
         """(rule, "columns" | "rows", first, count), in the order they were added."""
         self.bundles: list[Bundle] = []
         self.stages: list[Stage] = []
+        self.resting: list[tuple[int, int]] = []
+        """Ranges of columns that rest at their lowest value."""
         self.columns, self.rows = len(classes), 0
 
     def cells(self, classes: npt.NDArray[np.bool_] | IntArray) -> Cells:
@@ -107,13 +109,22 @@ class Model:
         at = np.concatenate([np.arange(self._first[c], self._first[c + 1]) for c in chosen])
         return Cells(self.counts.classes[at], self.counts.nodes[at], at)
 
-    def add_columns(self, rule: str, upper: npt.ArrayLike, count: int | None = None) -> IntArray:
+    def add_columns(
+        self,
+        rule: str,
+        upper: npt.ArrayLike,
+        count: int | None = None,
+        *,
+        resting: bool = False,
+    ) -> IntArray:
         """Add integer columns from 0 to ``upper``; give their indices.
 
         Args:
             rule: Whose they are, for statistics.
             upper: One bound for all, or one each.
             count: How many; taken from ``upper`` where that is an array.
+            resting: Whether ``settle`` should leave them as low as the rows allow, where no tier
+                says otherwise; as high as they allow else.
         """
         bounds = np.atleast_1d(np.asarray(upper, dtype=np.int64))
         if count is not None:
@@ -123,6 +134,8 @@ class Model:
         self._upper.append(bounds)
         self.columns += len(bounds)
         self.blocks.append((rule, "columns", first, len(bounds)))
+        if resting:
+            self.resting.append((first, self.columns))
         return np.arange(first, self.columns, dtype=np.int64)
 
     def add_rows(

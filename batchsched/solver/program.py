@@ -71,7 +71,7 @@ class Program:
         return added
 
     def entries_of(self, columns: IntArray) -> tuple[IntArray, IntArray]:
-        """The entries of some columns: positions in ``by_column``, and which of ``columns`` each is of."""
+        """Positions in ``by_column`` of the entries of some columns, and whose each is."""
         first, sizes = self.by_column.first[columns], np.diff(self.by_column.first)[columns]
         owner = np.repeat(np.arange(len(columns), dtype=np.int64), sizes)
         within = np.arange(len(owner), dtype=np.int64) - np.repeat(np.cumsum(sizes) - sizes, sizes)

@@ -1,5 +1,4 @@
-"""The relaxation: GLOP on the program without integrality, and a bound that stands whatever GLOP
-did.
+"""The relaxation: GLOP without integrality, and a bound that stands whatever GLOP did.
 
 The bound is not GLOP's objective value but the Lagrangian bound of its dual values: for any duals
 y, ``max c.x <= sum_i y_i * (row bound) + sum_j max((c - A'y)_j * lower_j, (c - A'y)_j * upper_j)``.

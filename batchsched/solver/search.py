@@ -93,7 +93,7 @@ def neighbourhood(
 
 
 def _with_added(program: Program, free: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Free the added columns that share a row with a freed one, and those that share one with them."""
+    """Free the added columns next to freed ones, and those next to them: they share a row."""
     for _ in range(2):
         rows = np.zeros(program.height, dtype=np.bool_)
         rows[program.entry_rows[free[program.columns]]] = True

@@ -22,7 +22,7 @@ def settle(
         program: The rows to satisfy.
         x: Values of the first columns; the rest is new.
         blocks: (first, count) of the new columns, in order.
-        objective: [width] what the tier pays.
+        objective: [width] what the tier pays; negative leans a column to its lowest value.
     """
     full = program.lower.copy()
     full[: len(x)] = x

@@ -28,7 +28,7 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long and how hard to try; ``deterministic`` counts work instead of time, on one worker."""
+    """How long and how hard to try; ``deterministic`` counts work instead of time."""
 
     time_limit_s: float = 10.0
     workers: int = 1
@@ -125,7 +125,10 @@ class _Solve:
             for _, kind, first, count in self.model.blocks
             if kind == "columns" and len(x) <= first < stage.width
         ]
-        return settle(program, x, blocks, objective)
+        leaning = objective.copy()
+        for first, last in self.model.resting:
+            leaning[first:last] -= leaning[first:last] == 0
+        return settle(program, x, blocks, leaning)
 
     def _improve(
         self, tier: Tier, program: Program, objective: IntArray, x: IntArray, share_s: float

@@ -1,0 +1,145 @@
+"""`batchsched solve`: a snapshot in, a verified plan out."""
+
+import os
+import sys
+import time
+
+import click
+import orjson
+import yaml
+
+from batchsched.cli.files import load
+from batchsched.cli.output import write_whole
+from batchsched.cli.profiles import load_profile
+from batchsched.cli.summary import print_summary, progress_line
+from batchsched.plan.plan import Plan
+from batchsched.scheduler import Limits, Origin, schedule
+from batchsched.snapshot.errors import InputError
+from batchsched.snapshot.snapshot import pending
+
+UNPLACED = 3
+
+
+@click.command()
+@click.argument("snapshots", metavar="SNAPSHOT...", nargs=-1, required=True)
+@click.option("-o", "--output", metavar="PLAN", help="Write the plan (JSON) to this file.")
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Stop when the plan is proven optimal, or after this time (loading apart).",
+)
+@click.option("--profile", metavar="FILE|NAME", help="Which rules and tiers; default: default.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), metavar="N", help="Threads; default: all cores."
+)
+@click.option("--seed", type=click.IntRange(min=0, max=2**31 - 1), default=0, show_default=True)
+@click.option(
+    "--deterministic",
+    is_flag=True,
+    help="Same input, same bytes: one worker, counted work, no timings.",
+)
+@click.option(
+    "--scheduler-name",
+    "scheduler_names",
+    multiple=True,
+    metavar="NAME",
+    help="Only pods of this scheduler; repeatable. Default: any.",
+)
+@click.option(
+    "--preemption",
+    type=click.Choice(["never", "lower-priority"]),
+    default="never",
+    show_default=True,
+    help="Whether running pods may be evicted.",
+)
+@click.option(
+    "--moves",
+    default="0",
+    show_default=True,
+    metavar="N|unlimited",
+    help="Running pods that may move.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "yaml"]),
+    default="table",
+    show_default=True,
+    help="What to print: the summary, or the plan.",
+)
+@click.option("--quiet", is_flag=True, help="Print no summary and no progress.")
+@click.option("--fail-on-unplaced", is_flag=True, help="Exit with 3 when pods stay unplaced.")
+def solve(  # noqa: PLR0917 -- one parameter for each option
+    snapshots: tuple[str, ...],
+    output: str | None,
+    time_limit: float,
+    profile: str | None,
+    workers: int | None,
+    seed: int,
+    deterministic: bool,
+    scheduler_names: tuple[str, ...],
+    preemption: str,
+    moves: str,
+    form: str,
+    quiet: bool,
+    fail_on_unplaced: bool,
+) -> int:
+    """Place the pending pods of a snapshot, and prove how well.
+
+    SNAPSHOT is what `kubectl get nodes,pods,... -A -o json` printed: files, folders, or - for
+    stdin.
+    """
+    _refuse_evictions(preemption, moves)
+    chosen = load_profile(profile)
+    start_s = time.monotonic()
+    snapshot, sha256 = load(snapshots)
+    limits = Limits(
+        time_limit_s=time_limit,
+        workers=1 if deterministic else workers or _cores(),
+        seed=seed,
+        deterministic=deterministic,
+    )
+    plan = schedule(
+        snapshot,
+        pending(snapshot, scheduler_names),
+        chosen,
+        limits,
+        time.monotonic,
+        origin=Origin(sha256, time.monotonic() - start_s),
+        progress=None if quiet else progress_line(),
+    )
+    if output is not None:
+        write_whole(output, plan.to_json())
+    if form != "table":
+        sys.stdout.write(_printed(plan, form))
+    elif not quiet:
+        print_summary(plan, written_to=output)
+    return UNPLACED if fail_on_unplaced and plan.unplaced else 0
+
+
+def _refuse_evictions(preemption: str, moves: str) -> None:
+    """Evictions and moves are part of the interface, and not of this version."""
+    if preemption != "never":
+        raise InputError(
+            "evicting running pods is not available yet; use --preemption never",
+            source="--preemption",
+        )
+    if moves != "0":
+        raise InputError(
+            "moving running pods is not available yet; use --moves 0", source="--moves"
+        )
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _printed(plan: Plan, form: str) -> str:
+    """The plan as text."""
+    if form == "json":
+        return plan.to_json().decode()
+    return yaml.safe_dump(orjson.loads(plan.to_json()), sort_keys=False, allow_unicode=True)

@@ -1,0 +1,114 @@
+"""What a person reads after a solve: what was placed, what was not and why, how good and how sure.
+
+Plain words first, then a table of tiers; 80 columns are enough. Colours only where a terminal
+shows them.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from batchsched.plan.plan import Plan, PlanTier, Unplaced
+
+NAMES_SHOWN_MAX = 3
+REASONS_SHOWN_MAX = 12
+
+
+def progress_line() -> Callable[[str, str, int, int], None] | None:
+    """A line on stderr for each tier that is done; ``None`` where nobody watches."""
+    if not sys.stderr.isatty():
+        return None
+
+    def tell(phase: str, tier: str, value: int, bound: int) -> None:
+        state = "proven" if value >= bound else f"at most {bound}"
+        sys.stderr.write(f"\r\x1b[K{phase} {tier}: {value} ({state})")
+        sys.stderr.flush()
+
+    return tell
+
+
+def print_summary(plan: Plan, written_to: str | None) -> None:
+    """Print the summary of a plan to stdout."""
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\x1b[K")
+    console = Console(width=None if sys.stdout.isatty() else 100, highlight=False)
+    console.print(_headline(plan))
+    console.print(Padding(_tiers(plan.tiers), (1, 0, 0, 0)))
+    if plan.pod_groups:
+        console.print(Padding(_groups(plan), (1, 0, 0, 0)))
+    if plan.unplaced:
+        console.print()
+        console.print(Text(f"Not placed: {_count(len(plan.unplaced), 'pod')}", style="bold"))
+        for text in _unplaced(plan.unplaced):
+            console.print(text)
+    if written_to is not None and written_to != "-":
+        console.print(f"\nPlan written to {written_to}, checked by the independent verifier.")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _headline(plan: Plan) -> Text:
+    placed, pending = len(plan.bindings), plan.snapshot.pending
+    text = Text()
+    if not pending:
+        text.append("Nothing to place: no pod is pending.", style="bold")
+    else:
+        style = "bold green" if placed == pending else "bold yellow"
+        text.append(f"Placed {placed:,} of {_count(pending, 'pending pod')}", style=style)
+        text.append(f" on {_count(len({b.node for b in plan.bindings}), 'node')}")
+        text.append(f" (of {plan.snapshot.nodes:,}).")
+        sure = "No plan places more" if plan.status == "Optimal" else "Not proven to be the most"
+        text.append(f" {sure}.")
+    seconds = plan.solver.seconds
+    if seconds.total:
+        text.append(f"  {seconds.total:.2f} s", style="dim")
+    return text
+
+
+def _tiers(tiers: Sequence[PlanTier]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for name, justify in (("tier", "left"), ("value", "right"), ("bound", "right"), ("", "left")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for tier in tiers:
+        proven = tier.status == "Optimal"
+        sure = Text("proven", "green") if proven else Text(f"gap {tier.gap:.2%}", "yellow")
+        table.add_row(tier.name, f"{tier.value:,}", f"{tier.bound:,}", sure)
+    return table
+
+
+def _groups(plan: Plan) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for name in ("pod group", "minimum", "members", "placed", ""):
+        table.add_column(
+            name, justify="right" if name in {"minimum", "members", "placed"} else "left"
+        )
+    for group in plan.pod_groups[:REASONS_SHOWN_MAX]:
+        style = "green" if group.status == "Placed" else "yellow"
+        name = f"{group.namespace}/{group.name}"
+        counts = (group.min_count, group.members, group.placed)
+        table.add_row(name, *(f"{n:,}" for n in counts), Text(group.status, style))
+    if len(plan.pod_groups) > REASONS_SHOWN_MAX:
+        table.add_row(f"and {len(plan.pod_groups) - REASONS_SHOWN_MAX:,} more")
+    return table
+
+
+def _unplaced(unplaced: Iterable[Unplaced]) -> Iterable[Text]:
+    """One entry for each reason, the most frequent first."""
+    by_message = sorted(unplaced, key=lambda u: (u.message, u.namespace, u.name))
+    alike = [list(group) for _, group in groupby(by_message, key=lambda u: u.message)]
+    alike.sort(key=lambda group: (-len(group), group[0].message))
+    for group in alike[:REASONS_SHOWN_MAX]:
+        names = ", ".join(f"{u.namespace}/{u.name}" for u in group[:NAMES_SHOWN_MAX])
+        more = len(group) - NAMES_SHOWN_MAX
+        text = Text(f"  {names}" + (f" and {more:,} more" if more > 0 else ""), style="yellow")
+        text.append(f"\n    {group[0].message}", style="default")
+        yield text
+    if len(alike) > REASONS_SHOWN_MAX:
+        yield Text(f"  and {len(alike) - REASONS_SHOWN_MAX:,} more reasons (all are in the plan)")

@@ -1,0 +1,176 @@
+"""The one composition: snapshot and window in, verified plan out.
+
+It decides *where* pods go; ``cycle`` decides *when*.
+Six steps, each timed and reported: compile, greedy, relax, search, verify, plan. Reads no clock
+but the one it is given, and writes nothing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from batchsched.constraints import Constraint
+from batchsched.feasibility.compile import compile_problem
+from batchsched.feasibility.explain import explain
+from batchsched.feasibility.problem import Problem
+from batchsched.objectives import Objective
+from batchsched.plan.diff import Why, diff
+from batchsched.plan.plan import Plan, PlanSeconds, PlanSolver, PlanTier, tier
+from batchsched.plan.state import Violation
+from batchsched.plan.verify import final_state, verify
+from batchsched.profile import Profile, constraints_of, objectives_of
+from batchsched.snapshot.snapshot import Snapshot, Window
+from batchsched.solver.model import Model
+from batchsched.solver.solve import Limits, Progress, Solution, TierResult, solve
+
+__all__ = ["Limits", "Origin", "PlanDefectError", "Progress", "schedule"]
+
+RESERVED_SHARE = 0.05
+"""Of the time limit, kept for what comes after the search: explanations, verification, the plan."""
+
+PodKey = tuple[str, str]
+
+
+class PlanDefectError(AssertionError):
+    """A plan of ours that breaks a rule: a defect, which stops the plan from being used.
+
+    Attributes:
+        violations: What the independent verifier found.
+    """
+
+    def __init__(self, violations: Sequence[Violation]) -> None:
+        """Show the first few."""
+        self.violations = tuple(violations)
+        lines = "; ".join(f"{v.rule}: {v.pod} on {v.node}: {v.message}" for v in violations[:5])
+        super().__init__(f"the plan breaks {len(self.violations)} rule(s): {lines}")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a snapshot came from: the hash of its bytes, and how long reading them took."""
+
+    sha256: str = ""
+    load_s: float = 0.0
+
+
+def schedule(  # noqa: PLR0913 -- the composition takes what there is to compose
+    snapshot: Snapshot,
+    window: Window,
+    profile: Profile,
+    limits: Limits,
+    clock: Callable[[], float],
+    *,
+    origin: Origin | None = None,
+    progress: Progress | None = None,
+) -> Plan:
+    """Decide for all pods of the window at once.
+
+    Args:
+        snapshot: The cluster.
+        window: The pending pods to decide on.
+        profile: Rules and tiers.
+        limits: Time limit (from here to the return), workers, seed, determinism.
+        clock: Monotonic seconds.
+        origin: For the plan's record of its input.
+        progress: Told of each tier as it is done.
+
+    Raises:
+        PlanDefectError: The plan does not pass the verifier. Nothing may be bound.
+    """
+    start_s = clock()
+    problem = compile_problem(snapshot, window)
+    constraints, objectives = constraints_of(profile), objectives_of(profile)
+    model = compile_model(problem, constraints, objectives)
+    compile_s = clock() - start_s
+    solution = solve(model, _left(limits, compile_s), clock, progress)
+    verify_from_s = clock()
+    placements = placements_of(model, solution)
+    source = origin or Origin()
+    reasons = _reasons(problem, placements)
+    decision = diff(snapshot, window, placements, reasons, sha256=source.sha256)
+    state = final_state(snapshot, window, placements)
+    scores = {name: value for each in objectives for name, value in each.score(state).items()}
+    plan = decision.plan(
+        [_tier(result, scores[result.tier.name]) for result in solution.tiers],
+        PlanSolver(
+            classes=len(problem.classes),
+            columns=model.columns,
+            rows=model.rows,
+            workers=limits.workers,
+            seed=limits.seed,
+            time_limit_seconds=limits.time_limit_s,
+        ),
+    )
+    violations = verify(plan, snapshot, window, constraints, objectives)
+    if violations:
+        raise PlanDefectError(violations)
+    if limits.deterministic:
+        return plan
+    end_s = clock()
+    seconds = PlanSeconds(
+        load=round(source.load_s, 3),
+        compile=round(compile_s, 3),
+        verify=round(end_s - verify_from_s, 3),
+        total=round(source.load_s + end_s - start_s, 3),
+        **{phase: round(took_s, 3) for phase, took_s in solution.seconds.items()},
+    )
+    return plan.model_copy(update={"solver": plan.solver.model_copy(update={"seconds": seconds})})
+
+
+def compile_model(
+    problem: Problem, constraints: Sequence[Constraint], objectives: Sequence[Objective]
+) -> Model:
+    """Post every rule, then rank the objectives' tiers in order."""
+    model = Model(problem)
+    for constraint in constraints:
+        constraint.post(model)
+    for objective in objectives:
+        model.rank(objective.tiers(model))
+    return model
+
+
+def placements_of(model: Model, solution: Solution) -> dict[PodKey, str]:
+    """Counts to pods: of each class the oldest are placed, on nodes in order.
+
+    The pods of a class are interchangeable for every rule; age breaks the tie because people expect
+    it to.
+    """
+    problem, counts = model.problem, model.counts
+    amounts = solution.x[: len(counts)]
+    used = np.flatnonzero(amounts)
+    nodes_of: dict[int, list[str]] = {}
+    for c, n, amount in zip(counts.classes[used], counts.nodes[used], amounts[used], strict=True):
+        nodes_of.setdefault(int(c), []).extend([problem.nodes[n].name] * int(amount))
+    placements = {}
+    for c, names in nodes_of.items():
+        pods = sorted(problem.classes[c].pods, key=lambda pod: (pod.created, pod.key))
+        placements.update({pod.key: name for pod, name in zip(pods, names, strict=False)})
+    return placements
+
+
+def _left(limits: Limits, compile_s: float) -> Limits:
+    """What the solve may take, so that the whole keeps to the limit."""
+    if limits.deterministic:
+        return limits
+    left_s = limits.time_limit_s * (1 - RESERVED_SHARE) - compile_s
+    return replace(limits, time_limit_s=max(left_s, 0.0))
+
+
+def _tier(result: TierResult, score: int) -> PlanTier:
+    """What people read of a tier: its value as counted in the final state, and the bound."""
+    own = result.tier
+    value, bound = result.value + own.constant, result.bound + own.constant
+    counted = own.sign * score
+    if counted < value:
+        message = f"tier {own.name} is worth {score}, but the model claims {own.sign * value}"
+        raise PlanDefectError([Violation(own.name, "", "", message)])
+    return tier(own.name, score, own.sign * max(bound, counted))
+
+
+def _reasons(problem: Problem, placements: Mapping[PodKey, str]) -> dict[PodKey, Why]:
+    """Why each pod without a place has none: set aside, or no room in the final state."""
+    reasons = {e.pod.key: Why(e.reason, e.message) for e in problem.excluded}
+    left = [pod for c in problem.classes for pod in c.pods if pod.key not in placements]
+    messages = explain(problem.snapshot, placements, left)
+    return reasons | {key: Why(message=message) for key, message in messages.items()}
