@@ -7,6 +7,7 @@ wheel and runs it from an empty folder.
 import os
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -57,6 +58,11 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path, repository: P
     assert {name for name in names if ".dist-info/" not in name} == expected
     assert "batchsched/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def test_the_package_shows_the_readme_as_soon_as_there_is_one(repository: Path) -> None:
+    project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert ("readme" in project) == (repository / "README.md").exists()
 
 
 def test_the_installed_package_is_not_the_checkout(site: Path, tmp_path: Path) -> None:
