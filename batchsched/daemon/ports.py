@@ -1,0 +1,121 @@
+"""The ports: what the loop asks of the world. Small, so that an adapter is small.
+
+Cluster reality (a conflict, a pod that left) is a value here, never an exception. An adapter raises
+only where it cannot go on: then the process ends and a new one reads the cluster.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from batchsched.cycle import Announce, Binding, PodKey
+from batchsched.plan.plan import Plan
+from batchsched.snapshot.group import PodGroup
+from batchsched.snapshot.node import Node
+from batchsched.snapshot.pod import Pod
+from batchsched.snapshot.snapshot import Snapshot, Window
+
+
+@dataclass(frozen=True, slots=True)
+class PodChange:
+    """A watch showed a pod: ``old`` None when it is new, ``new`` None when it is gone."""
+
+    old: Pod | None
+    new: Pod | None
+    group: PodGroup | None = None
+    """The group it belongs to now."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeChange:
+    """A watch showed a node; as ``PodChange``."""
+
+    old: Node | None
+    new: Node | None
+
+
+Change: TypeAlias = PodChange | NodeChange
+
+
+class Cluster(Protocol):
+    """The cluster, as a scheduler sees it."""
+
+    def snapshot(self) -> Snapshot:
+        """Give the newest state that the watches have shown; the same object if nothing changed."""
+        ...
+
+    def changes(self) -> Sequence[Change]:
+        """Give what the watches showed since the last call, in order; never waits."""
+        ...
+
+    def bind(self, binding: Binding, *, dry_run: bool = False) -> str | None:
+        """Write a binding, its uid as precondition; None if written, else why it was refused."""
+        ...
+
+    def delete(self, pod: PodKey, uid: str, reason: str) -> str | None:
+        """Delete a pod with its uid as precondition; None if done, else why it was refused."""
+        ...
+
+
+class Clock(Protocol):
+    """Time, in seconds that never go back."""
+
+    def now_s(self) -> float:
+        """Give the time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """What became of a solve."""
+
+    window: int
+    plan: Plan | None
+    failure: str = ""
+    """Why there is no plan."""
+
+
+class Planner(Protocol):
+    """Solves windows, beside the loop: watches are read and leases renewed meanwhile."""
+
+    def start(self, window: int, snapshot: Snapshot, pods: Window) -> None:
+        """Start to solve."""
+        ...
+
+    def finished(self) -> Sequence[Solved]:
+        """Give what was finished since the last call; never waits."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRecord:
+    """One window, from closing to the last binding: what is printed, counted and kept."""
+
+    window: int
+    closed_by: str
+    closed_s: float
+    solved_s: float
+    pods: int
+    plan: Plan | None
+    """None where the solve failed or its plan was not verified; ``failure`` says why."""
+    failure: str
+    bound: int
+    refused: int
+    waiting: int
+    """Pods without a node when the window was over."""
+
+
+class Recorder(Protocol):
+    """Where people look: events, windows, dumps."""
+
+    def announce(self, event: Announce) -> None:
+        """Publish an event about a pod."""
+        ...
+
+    def record(self, window: WindowRecord) -> None:
+        """Take note of a window that is over."""
+        ...
+
+    def dump(self, window: int, snapshot: Snapshot, pods: Window, reason: str) -> None:
+        """Keep the whole input of a window whose solve failed, ready to be replayed."""
+        ...

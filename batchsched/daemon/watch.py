@@ -1,0 +1,75 @@
+"""Watches to events: what a change of an API object means to the cycle. Pure."""
+
+from collections.abc import Iterator
+
+from batchsched.cycle import ClusterChanged, Event, PodGone, PodHeld, PodPending
+from batchsched.daemon.ports import Change, NodeChange, PodChange
+from batchsched.snapshot.pod import Pod
+from batchsched.snapshot.snapshot import Snapshot
+
+
+def is_pending(pod: Pod, schedulers: tuple[str, ...]) -> bool:
+    """Whether a pod is ours to place now; no scheduler named means everybody's pods are ours."""
+    return (
+        pod.node is None
+        and pod.phase in {"Pending", ""}
+        and not pod.spec.gated
+        and not pod.deleting
+        and (not schedulers or pod.spec.scheduler_name in schedulers)
+    )
+
+
+def listed(snapshot: Snapshot, schedulers: tuple[str, ...]) -> Iterator[Event]:
+    """All that a new process has to be told: first who holds a place, then who waits for one."""
+    group_of = {key: snapshot.groups[index] for key, index in snapshot.group_of}
+    for pod in snapshot.pods:
+        if pod.node is not None:
+            yield PodHeld(pod.key, pod.uid, group_of.get(pod.key))
+    for pod in snapshot.pods:
+        if pod.terminal:
+            yield PodGone(pod.key, pod.uid, succeeded=pod.phase == "Succeeded")
+        elif is_pending(pod, schedulers):
+            yield PodPending(pod, group_of.get(pod.key))
+
+
+def events_of(change: Change, schedulers: tuple[str, ...]) -> Iterator[Event]:
+    """What a change means, in order."""
+    if isinstance(change, NodeChange):
+        yield from _of_node(change)
+    elif change.new is None or change.new.terminal:
+        yield from _of_end(change)
+    else:
+        yield from _of_pod(change, change.new, schedulers)
+
+
+def _of_node(change: NodeChange) -> Iterator[Event]:
+    """A node that came or changed could help; one that left could not."""
+    if change.new is not None and change.new != change.old:
+        how = "came" if change.old is None else "changed"
+        yield ClusterChanged(f"node {change.new.name} {how}")
+
+
+def _of_end(change: PodChange) -> Iterator[Event]:
+    """A pod that left its node makes room; what becomes of one that ended before is no news."""
+    pod = change.new or change.old
+    if pod is None or (change.old is not None and change.old.terminal):
+        return
+    yield PodGone(pod.key, pod.uid, succeeded=pod.phase == "Succeeded")
+    if pod.node is not None:
+        yield ClusterChanged(f"pod {pod.full_name} left node {pod.node}")
+
+
+def _of_pod(change: PodChange, pod: Pod, schedulers: tuple[str, ...]) -> Iterator[Event]:
+    old = change.old
+    if old is not None and old.uid != pod.uid:
+        yield from _of_end(PodChange(old, None))
+        old = None
+    if pod.node is not None:
+        if old is None or old.node is None:
+            yield PodHeld(pod.key, pod.uid, change.group)
+        elif old.labels != pod.labels or old.requests != pod.requests:
+            yield ClusterChanged(f"pod {pod.full_name} changed")
+    elif is_pending(pod, schedulers):
+        yield PodPending(pod, change.group)
+    elif old is not None and is_pending(old, schedulers):
+        yield PodGone(pod.key, pod.uid)
