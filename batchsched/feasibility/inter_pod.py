@@ -40,9 +40,7 @@ def pod_affinity(scene: Scene) -> Verdict:
     return refusal(stacked(masks, len(scene.nodes)), kind, AFFINITY)
 
 
-def _affinity_key(
-    scene: Scene, index: int, pod_class: PodClass
-) -> tuple[Terms, bool] | tuple[()]:
+def _affinity_key(scene: Scene, index: int, pod_class: PodClass) -> tuple[Terms, bool] | tuple[()]:
     """The resolved terms of a class and whether it matches them itself; empty without terms."""
     terms = resolved(pod_class.spec.affinity, pod_class.namespace)
     if not terms:

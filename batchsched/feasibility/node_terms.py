@@ -1,4 +1,4 @@
-"""Node selector terms over the nodes of a cluster: each distinct one is asked once.
+"""What is asked of nodes again and again, each distinct question once: selector terms, taints.
 
 The rules of kube-scheduler's NodeAffinity, which node affinity of pods and of volumes, storage classes
 and device allocations share: terms are ORed, what stands in a term is ANDed, an empty term matches no
@@ -9,9 +9,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from batchsched.feasibility.columns import BoolArray, LabelColumns
+from batchsched.feasibility.columns import BoolArray, IntArray, LabelColumns, distinct
+from batchsched.feasibility.taints import intolerable
 from batchsched.snapshot.labels import IN, LabelSelector, NodeSelectorTerm, Pairs, Requirement
 from batchsched.snapshot.node import Node
+from batchsched.snapshot.pod import Toleration
 
 NAME_FIELD = "metadata.name"
 
@@ -25,6 +27,8 @@ class NodeTerms:
         self._names = LabelColumns([((NAME_FIELD, node.name),) for node in nodes])
         self._size = len(nodes)
         self._terms: dict[NodeSelectorTerm, BoolArray] = {}
+        self._taints = distinct(node.taints for node in nodes)
+        self._intolerable: dict[tuple[tuple[Toleration, ...], frozenset[str]], IntArray] = {}
         self._lists: dict[tuple[NodeSelectorTerm, ...], BoolArray] = {}
 
     def term(self, term: NodeSelectorTerm) -> BoolArray:
@@ -62,6 +66,14 @@ class NodeTerms:
     def named(self, names: Iterable[str]) -> BoolArray:
         """[N] whether the node bears one of the names."""
         return self._names.satisfying(Requirement(NAME_FIELD, IN, tuple(names)))
+
+    def intolerable(self, tolerations: tuple[Toleration, ...], effects: frozenset[str]) -> IntArray:
+        """[N] how many of the node's taints of these effects are not tolerated."""
+        if (tolerations, effects) not in self._intolerable:
+            taints, kind = self._taints
+            counts = [intolerable(tolerations, each, effects) for each in taints]
+            self._intolerable[tolerations, effects] = np.array(counts, dtype=np.int64)[kind]
+        return self._intolerable[tolerations, effects]
 
     def _field(self, requirement: Requirement) -> BoolArray:
         """A field takes exactly one value; with another number its term cannot be read, so fails."""

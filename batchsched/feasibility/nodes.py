@@ -5,12 +5,15 @@ Source plugins: NodeUnschedulable, NodeName, TaintToleration, NodeAffinity, Node
 
 import numpy as np
 
-from batchsched.feasibility.columns import BoolArray, IntArray, distinct
+from batchsched.feasibility.columns import BoolArray, distinct
 from batchsched.feasibility.node_terms import NAME_FIELD
 from batchsched.feasibility.scene import Scene, Verdict, refusal, stacked
-from batchsched.snapshot.labels import IN, integer
+from batchsched.feasibility.taints import KEEP_OUT, tolerates
+from batchsched.feasibility.taints import intolerable as intolerable
+from batchsched.snapshot.labels import IN
 from batchsched.snapshot.node import Taint
-from batchsched.snapshot.pod import NO_EXECUTE, NO_SCHEDULE, PodSpec, Toleration
+from batchsched.snapshot.pod import NO_SCHEDULE, PodSpec
+
 
 UNSCHEDULABLE = "node(s) were unschedulable"
 WRONG_NAME = "node(s) didn't match the requested node name"
@@ -21,41 +24,6 @@ AFFINITY_CONFLICT = "pod affinity terms conflict"
 FEATURES = "node(s) didn't match Pod's required features"
 
 _CORDONED = Taint("node.kubernetes.io/unschedulable", "", NO_SCHEDULE)
-
-
-def tolerates(toleration: Toleration, taint: Taint) -> bool:
-    """Whether one toleration tolerates one taint.
-
-    An empty key or effect stands for every one; ``Gt`` and ``Lt`` compare plain decimal integers.
-    """
-    if toleration.effect not in {"", taint.effect} or toleration.key not in {"", taint.key}:
-        return False
-    match toleration.operator:
-        case "" | "Equal":
-            return toleration.value == taint.value
-        case "Exists":
-            return True
-        case _:
-            limit, value = _plain_integer(toleration.value), _plain_integer(taint.value)
-            if limit is None or value is None:
-                return False
-            return value > limit if toleration.operator == "Gt" else value < limit
-
-
-def _plain_integer(text: str) -> int | None:
-    """An integer as people write it: no plus sign, no leading zeros."""
-    value = integer(text)
-    return value if value is not None and str(value) == text else None
-
-
-def intolerable(
-    tolerations: tuple[Toleration, ...], taints: tuple[Taint, ...], effects: frozenset[str]
-) -> int:
-    """How many taints of these effects no toleration tolerates."""
-    return sum(
-        taint.effect in effects and not any(tolerates(t, taint) for t in tolerations)
-        for taint in taints
-    )
 
 
 def node_unschedulable(scene: Scene) -> Verdict:
@@ -78,18 +46,8 @@ def node_name(scene: Scene) -> Verdict:
 def taint_toleration(scene: Scene) -> Verdict:
     """TaintToleration: NoSchedule and NoExecute keep out who does not tolerate them."""
     kinds, kind = scene.kinds(c.spec.tolerations for c in scene.classes)
-    counts = untolerated(scene, [c.spec for c in kinds], frozenset({NO_SCHEDULE, NO_EXECUTE}))
-    return refusal(counts > 0, kind, UNTOLERATED)
-
-
-def untolerated(
-    scene: Scene, specs: list[PodSpec], effects: frozenset[str]
-) -> IntArray:
-    """[K, N] how many taints of these effects the pods do not tolerate, asked once per distinct taints."""
-    taints, of_node = distinct(node.taints for node in scene.nodes)
-    counts = [[intolerable(spec.tolerations, each, effects) for each in taints] for spec in specs]
-    table = np.array(counts, dtype=np.int64).reshape(len(specs), len(taints))
-    return table[:, of_node]
+    masks = [scene.terms.intolerable(c.spec.tolerations, KEEP_OUT) > 0 for c in kinds]
+    return refusal(stacked(masks, len(scene.nodes)), kind, UNTOLERATED)
 
 
 def node_affinity(scene: Scene) -> Verdict:

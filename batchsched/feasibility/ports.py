@@ -33,5 +33,3 @@ def node_ports(scene: Scene) -> Verdict:
                     mask[nodes] = True
         masks.append(mask)
     return refusal(stacked(masks, len(scene.nodes)), kind, NO_FREE_PORTS)
-
-

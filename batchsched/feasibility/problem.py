@@ -112,8 +112,8 @@ class Problem:
         """The domains of one topology key."""
         return self.topology.domains(key)
 
-    def selected(self, selector: PodSelector) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    def selected(
+        self, selector: PodSelector
+    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         """Which classes [C] and which fixed pods [F] a selector selects."""
         return self.selections.classes(selector), self.selections.fixed(selector)
-
-

@@ -92,10 +92,14 @@ class Scene:
     classes: tuple[PodClass, ...]
     fixed: tuple[Pod, ...]
     fixed_node: IntArray
-    terms: NodeTerms
     topology: Topology
     selections: Selections
     storage: Storage
+
+    @property
+    def terms(self) -> NodeTerms:
+        """Node selector terms and tolerations over the nodes."""
+        return self.topology.terms
 
     def kinds(self, keys: Iterable[Hashable]) -> tuple[list[PodClass], IntArray]:
         """One class for each distinct key (one key per class), and the kind [C] of every class."""
@@ -133,7 +137,6 @@ def make_scene(
         classes=classes,
         fixed=pods,
         fixed_node=np.array(of_node, dtype=np.int64),
-        terms=NodeTerms(nodes),
         topology=Topology(nodes),
         selections=Selections(classes, pods, NamespaceLabels(snapshot.namespaces)),
         storage=Storage(snapshot),

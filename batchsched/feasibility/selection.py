@@ -42,7 +42,9 @@ class NamespaceLabels:
 
     def __init__(self, namespaces: tuple[tuple[str, Pairs], ...]) -> None:
         """Index the given ones."""
-        self._labels = {name: {NAMESPACE_NAME_LABEL: name, **dict(labels)} for name, labels in namespaces}
+        self._labels = {
+            name: {NAMESPACE_NAME_LABEL: name, **dict(labels)} for name, labels in namespaces
+        }
 
     def of(self, namespace: str) -> dict[str, str]:
         """The labels of one namespace."""

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from batchsched.feasibility.columns import BoolArray, IntArray
-from batchsched.feasibility.nodes import eligible, untolerated
 from batchsched.feasibility.problem import PodClass
 from batchsched.feasibility.scene import Scene, Verdict, refusal, stacked
 from batchsched.feasibility.selection import PodSelector
-from batchsched.snapshot.pod import NO_EXECUTE, NO_SCHEDULE, TopologySpread
+from batchsched.feasibility.spreading import eligible
+from batchsched.snapshot.pod import TopologySpread
 
 SPREAD = "node(s) didn't match pod topology spread constraints"
 SPREAD_LABEL = SPREAD + " (missing required label)"
@@ -61,12 +61,9 @@ def _who(owner: PodClass, constraint: TopologySpread) -> PodSelector:
 def _codes(scene: Scene, owner: PodClass, own: tuple[bool, ...], alive: BoolArray) -> Codes:
     """[N] the code of one kind."""
     codes = np.zeros(len(scene.nodes), dtype=np.int32)
-    carrying = np.ones(len(scene.nodes), dtype=np.bool_)
-    for constraint in hard(owner):
-        carrying &= scene.topology.domains(constraint.topology_key).has_key
     for constraint, itself in zip(hard(owner), own, strict=True):
         domains = scene.topology.domains(constraint.topology_key)
-        counted = carrying & included(scene, owner, constraint)
+        counted = eligible(scene.topology, owner.spec, constraint)
         skew = _skew(scene, owner, constraint, counted, alive) + int(itself)
         skewed = skew[domains.of_node] > constraint.max_skew
         codes[(codes == _PASS) & ~domains.has_key] = _LABEL
@@ -87,17 +84,6 @@ def _skew(
     present = np.unique(domains.of_node[counted])
     enough = len(present) >= max(constraint.min_domains, 1)
     return counts - (counts[present].min() if enough else 0)
-
-
-def included(scene: Scene, pod_class: PodClass, constraint: TopologySpread) -> BoolArray:
-    """[N] whether the constraint's policies count the node: nodeAffinityPolicy, nodeTaintsPolicy."""
-    mask = np.ones(len(scene.nodes), dtype=np.bool_)
-    if constraint.honor_node_affinity:
-        mask &= eligible(scene, pod_class.spec)
-    if constraint.honor_node_taints:
-        effects = frozenset({NO_SCHEDULE, NO_EXECUTE})
-        mask &= untolerated(scene, [pod_class.spec], effects)[0] == 0
-    return mask
 
 
 def spread_keys(scene: Scene) -> Verdict:

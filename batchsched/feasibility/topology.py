@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from batchsched.feasibility.node_terms import NodeTerms
 from batchsched.snapshot.node import Node
 
 
@@ -37,6 +38,8 @@ class Topology:
         """Remember the nodes' labels."""
         self._labels = [dict(node.labels) for node in nodes]
         self._domains: dict[str, Domains] = {}
+        self.terms = NodeTerms(nodes)
+        """Node selector terms and tolerations over the same nodes."""
 
     def domains(self, key: str) -> Domains:
         """The domains of one key."""

@@ -68,8 +68,7 @@ def _unready(
 ) -> str | None:
     if claim is None and ephemeral:
         return (
-            "waiting for ephemeral volume controller to create the persistentvolumeclaim "
-            f'"{name}"'
+            f'waiting for ephemeral volume controller to create the persistentvolumeclaim "{name}"'
         )
     if claim is None:
         return f'persistentvolumeclaim "{name}" not found'
@@ -139,7 +138,10 @@ def _bits(scene: Scene, signature: tuple[Bound | Shape, ...]) -> IntArray:
     conflict, no_such = _bound_claims(scene, [s for s in signature if isinstance(s, Bound)])
     unmatched, no_space = _waiting_claims(scene, [s for s in signature if isinstance(s, Shape)])
     masks = (conflict, unmatched, no_space, no_such)
-    return sum((mask.astype(np.int64) << i for i, mask in enumerate(masks)), np.int64(0))
+    bits = np.zeros(len(scene.nodes), dtype=np.int64)
+    for i, mask in enumerate(masks):
+        bits |= mask.astype(np.int64) << i
+    return bits
 
 
 def _bound_claims(scene: Scene, claims: list[Bound]) -> tuple[BoolArray, BoolArray]:

@@ -1,0 +1,72 @@
+"""Explain: why a pod was left, in the words in which kube-scheduler says it.
+
+The state to explain is the final one: everyone who holds a place, and everyone the plan places. Autoscalers and people
+read these messages, so their form is kube-scheduler's to the letter.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from batchsched.feasibility.classes import pod_classes
+from batchsched.feasibility.compile import fixed_pods
+from batchsched.feasibility.filters import first_reasons, prefilter
+from batchsched.feasibility.scene import Reasons, make_scene
+from batchsched.snapshot.pod import Pod
+from batchsched.snapshot.snapshot import Snapshot, Window
+
+PodKey = tuple[str, str]
+
+
+def unschedulable_message(nodes: int, reasons: Iterable[tuple[Reasons, int]]) -> str:
+    """``0/5 nodes are available: 3 Insufficient cpu, 2 node(s) had untolerated taint(s).``
+
+    Args:
+        nodes: How many nodes there are.
+        reasons: The reasons of nodes, each with the number of nodes that gave them; empty reasons
+            stand for nodes that would take the pod.
+    """
+    counts: Counter[str] = Counter()
+    available = 0
+    for each, number in reasons:
+        if not number:
+            continue
+        available += 0 if each else number
+        for reason in each:
+            counts[reason] += number
+    parts = sorted(f"{number} {reason}" for reason, number in counts.items())
+    head = f"{available}/{nodes} nodes are available"
+    return f"{head}: {', '.join(parts)}." if parts else f"{head}."
+
+
+def explain(
+    snapshot: Snapshot, placements: Mapping[PodKey, str], pods: Sequence[Pod]
+) -> dict[PodKey, str]:
+    """Say why pods that a plan leaves have no place in its final state.
+
+    Args:
+        snapshot: The cluster.
+        placements: Where the plan puts pods: key to node name.
+        pods: The pods to speak of.
+
+    Returns:
+        One message for each of ``pods``.
+    """
+    asked = tuple(sorted(pods, key=lambda pod: pod.key))
+    placed = tuple(pod for pod in snapshot.pods if pod.key in placements)
+    fixed = [*fixed_pods(snapshot, Window((*asked, *placed)))]
+    fixed += [(pod, placements[pod.key]) for pod in placed]
+    scene = make_scene(snapshot, pod_classes(snapshot, asked, {}), fixed)
+    codes, reasons = first_reasons(scene)
+    messages: dict[PodKey, str] = {}
+    for pods_of, codes_of in zip(scene.classes, codes, strict=True):
+        early = prefilter(scene, pods_of.pods[0])
+        numbers = np.bincount(codes_of, minlength=len(reasons)).tolist()
+        message = (
+            f"0/{len(scene.nodes)} nodes are available: {'; '.join(early)}."
+            if early
+            else unschedulable_message(len(scene.nodes), zip(reasons, numbers, strict=True))
+        )
+        messages.update((pod.key, message) for pod in pods_of.pods)
+    return messages

@@ -1,0 +1,92 @@
+"""Gangs of a window: which of its groups can be tried, and which wait or cannot be scheduled at all.
+
+A group waits while fewer of its members exist (pending in the window, or running) than it needs. Running members
+count towards the minimum and pin the domain of a required topology; those on their way out do neither.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from batchsched.feasibility.problem import Excluded, Gang
+from batchsched.feasibility.topology import Domains
+from batchsched.snapshot.group import PodGroup
+from batchsched.snapshot.pod import Pod
+from batchsched.snapshot.snapshot import Snapshot, Window
+
+WAITING = "Waiting"
+
+PodKey = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Gangs:
+    """The gangs to be tried, the gang of each of their pods, and the pods that cannot be tried."""
+
+    gangs: tuple[Gang, ...]
+    gang_of: Mapping[PodKey, int]
+    excluded: tuple[Excluded, ...]
+
+
+def gangs_of(snapshot: Snapshot, window: Window, index: Mapping[str, int]) -> Gangs:
+    """Sort the window's groups.
+
+    Args:
+        snapshot: The cluster.
+        window: The pods to decide on.
+        index: Node names to node indices.
+    """
+    group_of = dict(snapshot.group_of)
+    members = _members([pod for pod in window.pods if pod.key in group_of], group_of)
+    seated = [pod for pod in snapshot.pods if pod.key in group_of and _runs(pod)]
+    running = _members(seated, group_of)
+    gangs: list[Gang] = []
+    gang_of: dict[PodKey, int] = {}
+    excluded: list[Excluded] = []
+    for g in sorted(members):
+        group, seats = snapshot.groups[g], running.get(g, [])
+        problem = obstacle(group, len(members[g]) + len(seats))
+        if problem is not None:
+            excluded.extend(Excluded(pod, WAITING, problem) for pod in members[g])
+            continue
+        gang_of.update((pod.key, len(gangs)) for pod in members[g])
+        on = sorted(index[pod.node] for pod in seats if pod.node is not None and pod.node in index)
+        gangs.append(Gang(group, len(seats), tuple(on)))
+    return Gangs(tuple(gangs), gang_of, tuple(excluded))
+
+
+def obstacle(group: PodGroup, existing: int) -> str | None:
+    """Why a group with so many existing members cannot be tried, or ``None`` where it can."""
+    name = f"PodGroup {group.namespace}/{group.name}"
+    if group.problem is not None:
+        return group.problem if group.name in group.problem else f"{name}: {group.problem}"
+    if existing < group.min_count:
+        return f"{name} waits for members: {existing} of {group.min_count} exist"
+    return None
+
+
+def _members(pods: Sequence[Pod], group_of: Mapping[PodKey, int]) -> dict[int, list[Pod]]:
+    found: dict[int, list[Pod]] = {}
+    for pod in pods:
+        found.setdefault(group_of[pod.key], []).append(pod)
+    return found
+
+
+def _runs(pod: Pod) -> bool:
+    """Whether a pod is a running member: bound, not ended, not on its way out."""
+    return pod.node is not None and not pod.terminal and not pod.deleting
+
+
+def open_nodes(gang: Gang, domains: Domains) -> npt.NDArray[np.bool_]:
+    """[N] the nodes left by a required topology: those with the key, or the domain that members run in.
+
+    Running members that are in no domain pin nothing; in two domains, they leave no place for more.
+    """
+    pinned = {int(domains.of_node[n]) for n in gang.running_nodes} - {-1}
+    if not pinned:
+        return domains.has_key
+    if len(pinned) > 1:
+        return np.zeros(len(domains.of_node), dtype=np.bool_)
+    return np.equal(domains.of_node, pinned.pop())
