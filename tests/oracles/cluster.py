@@ -1,0 +1,182 @@
+"""The cluster as the oracles see it: who is fixed, who is to be decided, and on which nodes.
+
+Follows models/placement/FORMULATION.md, sections 1 and C13.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from batchsched.snapshot.node import Node, Taint
+from batchsched.snapshot.pod import Pod
+from batchsched.snapshot.snapshot import Snapshot, Window, pending
+from tests.oracles.reading import kept_off, terms_hold, tolerates, wants_node
+from tests.oracles.storage import Storage
+
+Key = tuple[str, str]
+Places = dict[Key, str]
+CORDON = Taint("node.kubernetes.io/unschedulable", "", "NoSchedule")
+
+
+@dataclass(frozen=True, eq=False)
+class Stand:
+    """A pod on a node of the final state (``None``: on a node that nobody knows)."""
+
+    pod: Pod
+    node: Node | None
+    new: bool
+
+    def domain(self, key: str) -> str | None:
+        """The value of a node label where the pod stands."""
+        return None if self.node is None else dict(self.node.labels).get(key)
+
+    @property
+    def requests(self) -> dict[str, int]:
+        """What the pod takes: what it asks for, or what it holds where it runs."""
+        return dict(self.pod.spec.requests if self.new else self.pod.requests)
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """A pod group: its members to decide on, and those that run."""
+
+    min_count: int
+    required: str | None
+    preferred: str | None
+    members: tuple[Key, ...]
+    running: tuple[Stand, ...]
+
+    @property
+    def need(self) -> int:
+        """How many must be placed if one is."""
+        return max(0, self.min_count - len(self.running))
+
+
+@dataclass(frozen=True, eq=False)
+class Cluster:
+    """One problem, read anew."""
+
+    snapshot: Snapshot
+    window: Window = field(default=Window())
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> "Cluster":
+        """The problem of deciding on everything that is pending."""
+        return cls(snapshot, pending(snapshot))
+
+    @cached_property
+    def nodes(self) -> dict[str, Node]:
+        return {node.name: node for node in self.snapshot.nodes}
+
+    @cached_property
+    def storage(self) -> Storage:
+        return Storage(self.snapshot)
+
+    @cached_property
+    def fixed(self) -> tuple[Stand, ...]:
+        """Bound pods that did not end, and unbound ones outside the window with a nomination."""
+        waiting = {pod.key for pod in self.window.pods}
+        found = []
+        for pod in self.snapshot.pods:
+            if pod.phase in {"Succeeded", "Failed"} or pod.key in waiting:
+                continue
+            if pod.node is not None:
+                found.append(Stand(pod, self.nodes.get(pod.node), new=False))
+            elif pod.nominated_node and not pod.deleting and not pod.spec.gated:
+                found.append(Stand(pod, self.nodes.get(pod.nominated_node), new=False))
+        return tuple(found)
+
+    @cached_property
+    def group_index(self) -> dict[Key, int]:
+        return dict(self.snapshot.group_of)
+
+    @cached_property
+    def pods(self) -> tuple[Pod, ...]:
+        """The pods to decide on: the window without those set aside."""
+        return tuple(pod for pod in self.window.pods if not self.set_aside(pod))
+
+    def set_aside(self, pod: Pod) -> bool:
+        """Whether no final state can hold the pod, whatever the room."""
+        index = self.group_index.get(pod.key)
+        if index is not None:
+            group = self.snapshot.groups[index]
+            members = [p for p in self.window.pods if self.group_index.get(p.key) == index]
+            if group.problem or len(members) + len(self.running(index)) < group.min_count:
+                return True
+        return self.storage.hopeless(pod) or any(
+            claim is None or not claim.allocated or claim.deleting for claim in self.devices(pod)
+        )
+
+    def running(self, index: int) -> tuple[Stand, ...]:
+        """The members of a group that are bound and will stay."""
+        return tuple(
+            stand
+            for stand in self.fixed
+            if self.group_index.get(stand.pod.key) == index
+            and stand.pod.node is not None
+            and not stand.pod.deleting
+        )
+
+    def devices(self, pod: Pod) -> list:  # type: ignore[type-arg]
+        """The device claims of a pod; ``None`` for one that does not exist."""
+        by_key = {(c.namespace, c.name): c for c in self.snapshot.resource_claims}
+        generated = dict(pod.claim_names)
+        found = []
+        for name, claim, _template in pod.spec.resource_claims:
+            if claim is None and name in generated and generated[name] is None:
+                continue  # the controller found that none is needed
+            found.append(by_key.get((pod.namespace, claim or generated.get(name) or "")))
+        return found
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """The groups that have members to decide on."""
+        found = []
+        for index, group in enumerate(self.snapshot.groups):
+            members = tuple(p.key for p in self.pods if self.group_index.get(p.key) == index)
+            if members:
+                found.append(
+                    Group(
+                        group.min_count,
+                        group.required_topology,
+                        group.preferred_topology,
+                        members,
+                        self.running(index),
+                    )
+                )
+        return tuple(found)
+
+    @cached_property
+    def allowed(self) -> dict[Key, tuple[str, ...]]:
+        """For each pod the nodes that the rules of nodes (§C13) leave it."""
+        return {
+            pod.key: tuple(n.name for n in self.snapshot.nodes if self._node_allows(pod, n))
+            for pod in self.pods
+        }
+
+    def _node_allows(self, pod: Pod, node: Node) -> bool:
+        labels = dict(node.labels)
+        keys = [t.topology_key for t in pod.spec.affinity]
+        keys += [s.topology_key for s in pod.spec.spread if s.hard]
+        index = self.group_index.get(pod.key)
+        if index is not None and (required := self.snapshot.groups[index].required_topology):
+            keys.append(required)
+        drivers = {driver for driver, _ in self.storage.attached(pod, node)}
+        return (
+            (not node.unschedulable or tolerates(pod, CORDON))
+            and pod.spec.node_name in {"", node.name}
+            and not kept_off(pod, node)
+            and wants_node(pod, node)
+            and all(key in labels for key in keys)
+            and self.storage.reaches(pod, node)
+            and set(pod.spec.features) <= set(node.features)
+            and all(terms_hold(claim.node_selector, node) for claim in self.devices(pod))
+            and not any(self.storage.driver_missing(node, driver) for driver in drivers)
+        )
+
+    def final(self, places: Places) -> tuple[Stand, ...]:
+        """The final state of a plan."""
+        return self.fixed + tuple(
+            Stand(pod, self.nodes[places[pod.key]], new=True)
+            for pod in self.window.pods
+            if pod.key in places
+        )
