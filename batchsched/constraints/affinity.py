@@ -7,16 +7,19 @@ nodes that carry one of the terms' keys), a pod that matches its own terms may b
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from batchsched.feasibility.problem import Problem
 from batchsched.feasibility.selection import PodSelector, of_term
-from batchsched.plan.reading import Company, company
-from batchsched.plan.state import FinalState, Placed, Violation
+from batchsched.plan.state import FinalState, Violation
+from batchsched.plan.tallies import CompanyTally, whom
 from batchsched.solver.model import IntArray, Model
 from batchsched.solver.sums import BoolArray, Entries, Sums, add_up, numbered, sums
+
+if TYPE_CHECKING:
+    from batchsched.plan.reading import Company
 
 Terms: TypeAlias = tuple[tuple[str, PodSelector], ...]
 """(topology key, selector) of each required term of a pod, without repeats."""
@@ -111,42 +114,26 @@ class Affinity:
 
     def check(self, state: FinalState) -> Iterator[Violation]:
         """Every placed pod has its company in each domain, or is the first of its kind."""
-        tallies: dict[tuple[Company, ...], _Tally] = {}
+        tallies: dict[tuple[Company, ...], CompanyTally] = {}
         for placed in state.placed:
-            terms = placed.pod.spec.affinity
-            if not terms:
+            if not placed.pod.spec.affinity:
                 continue
-            whom = tuple(company(term, placed.pod.namespace) for term in terms)
-            if whom not in tallies:
-                tallies[whom] = _Tally(state, whom)
-            problem = tallies[whom].problem(state, placed)
-            if problem is not None:
-                yield Violation(self.name, placed.pod.full_name, placed.node.name, problem)
-
-
-class _Tally:
-    """The pods that match all terms of a pod, counted by domain for each key."""
-
-    def __init__(self, state: FinalState, whom: tuple[Company, ...]) -> None:
-        census, first = state.census, state.census.selected(whom[0])
-        self.kinds = first.intersection(*(census.selected(who) for who in whom[1:]))
-        self.near = {who.key: census.per_domain(self.kinds, who.key) for who in whom}
-        carrying = {name for key in self.near for name in census.values(key)}
-        self.anywhere = sum(n for kind in self.kinds for on, n in kind.on.items() if on in carrying)
-
-    def problem(self, state: FinalState, placed: Placed) -> str | None:
-        """What is wrong with a pod that has these terms, if anything."""
-        itself = state.census.kind(placed) in self.kinds
-        domains = {key: state.census.values(key).get(placed.node.name) for key in self.near}
-        for key, domain in domains.items():
+            terms = whom(placed.pod)
+            if terms not in tallies:
+                tallies[terms] = CompanyTally(state, terms, kept=False)
+            tally = tallies[terms]
+            itself = state.census.kind(placed) in tally.kinds
+            lacking = tally.lacking(placed.node.name, itself)
+            if lacking is None:
+                continue
+            key, domain = lacking
             if domain is None:
-                return f"the node has no label {key}"
-        if itself and self.anywhere == 1:
-            return None  # the first of its kind
-        for key, domain in domains.items():
-            if domain is not None and self.near[key].get(domain, 0) <= itself:
-                return f"nobody that it wants to be with is in {key}={domain}"
-        return None
+                problem = f"the node has no label {key}"
+            elif itself and tally.anywhere == 1:
+                continue  # the first of its kind
+            else:
+                problem = f"nobody that it wants to be with is in {key}={domain}"
+            yield Violation(self.name, placed.pod.full_name, placed.node.name, problem)
 
 
 def _owners(problem: Problem) -> Iterator[tuple[Terms, BoolArray]]:

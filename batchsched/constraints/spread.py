@@ -10,15 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from batchsched.feasibility.columns import distinct
-from batchsched.feasibility.node_terms import NodeTerms
-from batchsched.feasibility.nodes import intolerable
 from batchsched.feasibility.problem import PodClass, Problem
 from batchsched.feasibility.selection import PodSelector
-from batchsched.plan.reading import Company, untolerated, wanted_by
+from batchsched.feasibility.spreading import eligible
 from batchsched.plan.state import FinalState, Violation
-from batchsched.snapshot.labels import NodeSelectorTerm, Pairs
-from batchsched.snapshot.pod import NO_EXECUTE, NO_SCHEDULE, PodSpec, Toleration, TopologySpread
+from batchsched.plan.tallies import Spreads
+from batchsched.snapshot.pod import PodSpec, TopologySpread
 from batchsched.solver.model import IntArray, Model
 from batchsched.solver.sums import BoolArray, Entries, Sums, add_up, numbered, sums
 
@@ -126,77 +123,19 @@ class Spread:
 
     def check(self, state: FinalState) -> Iterator[Violation]:
         """Every placed pod's domain holds at most ``max_skew`` more than the emptiest one."""
-        tallies: dict[Hashable, _Tally] = {}
-        eligible: dict[Hashable, frozenset[str]] = {}
+        spreads = Spreads(state, kept=False)
         for placed in state.placed:
-            hard = [each for each in placed.pod.spec.spread if each.hard]
-            for spread in hard:
-                asked = _asked(placed.pod.spec, hard, spread)
-                key = (spread, placed.pod.namespace, asked)
-                if key not in tallies:
-                    if asked not in eligible:
-                        eligible[asked] = _eligible(state, placed.pod.spec, hard, spread)
-                    tallies[key] = _Tally(state, placed.pod.namespace, spread, eligible[asked])
-                problem = tallies[key].problem(state, placed.node.name)
-                if problem is not None:
-                    yield Violation(self.name, placed.pod.full_name, placed.node.name, problem)
-
-
-class _Tally:
-    """The pods that count for a constraint, by domain."""
-
-    def __init__(
-        self, state: FinalState, namespace: str, spread: TopologySpread, eligible: frozenset[str]
-    ) -> None:
-        self.spread = spread
-        domain_of = state.census.values(spread.topology_key)
-        self.counts = dict.fromkeys((domain_of[name] for name in eligible), 0)
-        if spread.selector is not None and spread.selector.requirements:
-            who = Company(spread.topology_key, (namespace,), None, spread.selector)
-            for kind in state.census.selected(who):
-                for node, count in kind.on.items():
-                    if node in eligible:
-                        self.counts[domain_of[node]] += count - kind.leaving.get(node, 0)
-        enough = len(self.counts) >= spread.min_domains
-        self.least = min(self.counts.values()) if enough and self.counts else 0
-
-    def problem(self, state: FinalState, node: str) -> str | None:
-        """What is wrong with a pod on this node, if anything."""
-        key = self.spread.topology_key
-        domain = state.census.values(key).get(node)
-        if domain is None:
-            return f"the node has no label {key}"
-        count = self.counts.get(domain, 0)
-        if count - self.least > self.spread.max_skew:
-            apart = f"{count} in {key}={domain}, {self.least} in the emptiest domain"
-            return f"{apart}: more than {self.spread.max_skew} apart"
-        return None
-
-
-def _asked(spec: PodSpec, hard: list[TopologySpread], spread: TopologySpread) -> Hashable:
-    """What the eligible nodes of a constraint depend on."""
-    return (
-        tuple(sorted({each.topology_key for each in hard})),
-        (spec.node_selector, spec.node_affinity) if spread.honor_node_affinity else None,
-        spec.tolerations if spread.honor_node_taints else None,
-    )
-
-
-def _eligible(
-    state: FinalState, spec: PodSpec, hard: list[TopologySpread], spread: TopologySpread
-) -> frozenset[str]:
-    """The nodes that count: with all keys, and let in by the constraint's policies."""
-    keys = {each.topology_key for each in hard}
-    return frozenset(
-        name
-        for name, labels in state.census.labels.items()
-        if all(key in labels for key in keys)
-        and (not spread.honor_node_affinity or wanted_by(spec, name, labels))
-        and (
-            not spread.honor_node_taints
-            or untolerated(state.nodes[name].taints, spec.tolerations) is None
-        )
-    )
+            for tally in spreads.of(placed.pod) if placed.pod.spec.spread else ():
+                key = tally.spread.topology_key
+                domain = tally.domain_of.get(placed.node.name)
+                if domain is None:
+                    problem = f"the node has no label {key}"
+                elif tally.excess(domain) > 0:
+                    problem = f"{tally.counts[domain]} in {key}={domain}, {tally.least} in the"
+                    problem += f" emptiest domain: more than {tally.spread.max_skew} apart"
+                else:
+                    continue
+                yield Violation(self.name, placed.pod.full_name, placed.node.name, problem)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -212,15 +151,15 @@ class _Group:
 def _groups(problem: Problem) -> Iterator[_Group]:
     """The groups, each by its first class."""
     owners: dict[tuple[TopologySpread, str, bytes], list[int]] = {}
-    eligible = _Eligible(problem)
+    seen = _Eligible(problem)
     for index, pods in enumerate(problem.classes):
         for spread in _counting(pods):
-            key = (spread, pods.namespace, eligible.key(pods.spec, spread))
+            key = (spread, pods.namespace, seen.key(pods.spec, spread))
             owners.setdefault(key, []).append(index)
     for (spread, namespace, packed), indices in owners.items():
         mask = np.zeros(len(problem.classes), dtype=np.bool_)
         mask[indices] = True
-        yield _Group(spread, namespace, eligible.nodes[packed], mask)
+        yield _Group(spread, namespace, seen.nodes[packed], mask)
 
 
 def _counting(pods: PodClass) -> Iterator[TopologySpread]:
@@ -234,8 +173,7 @@ class _Eligible:
     """The eligible nodes [N] of constraints, each distinct set held once under its bits."""
 
     def __init__(self, problem: Problem) -> None:
-        self._problem = problem
-        self._terms: NodeTerms | None = None
+        self._topology = problem.topology
         self._keys: dict[Hashable, bytes] = {}
         self.nodes: dict[bytes, BoolArray] = {}
 
@@ -247,29 +185,10 @@ class _Eligible:
             spec.tolerations if spread.honor_node_taints else None,
         )
         if asked not in self._keys:
-            nodes = self._ask(*asked)
+            nodes = eligible(self._topology, spec, spread)
             self._keys[asked] = np.packbits(nodes).tobytes()
             self.nodes[self._keys[asked]] = nodes
         return self._keys[asked]
-
-    def _ask(
-        self,
-        topology_keys: tuple[str, ...],
-        affinity: tuple[Pairs, tuple[NodeSelectorTerm, ...] | None] | None,
-        tolerations: tuple[Toleration, ...] | None,
-    ) -> BoolArray:
-        nodes: BoolArray = np.ones(len(self._problem.nodes), dtype=np.bool_)
-        for key in topology_keys:
-            nodes &= self._problem.domains(key).has_key
-        if affinity is not None and affinity != ((), None):
-            self._terms = self._terms or NodeTerms(self._problem.nodes)
-            nodes &= self._terms.required(*affinity)
-        if tolerations is not None:
-            effects = frozenset({NO_SCHEDULE, NO_EXECUTE})
-            taints, of_node = distinct(node.taints for node in self._problem.nodes)
-            passes = [not intolerable(tolerations, each, effects) for each in taints]
-            nodes &= np.array(passes, dtype=np.bool_)[of_node]
-        return nodes
 
 
 def _counted(problem: Problem, group: _Group) -> BoolArray:

@@ -28,6 +28,8 @@ class Kind:
         """Those that the plan places."""
         self.on: dict[str, int] = {}
         """How many are on each node, terminating ones too."""
+        self.kept: dict[str, int] = {}
+        """How many of them were there before."""
         self.leaving: dict[str, int] = {}
         """How many of them are terminating."""
 
@@ -36,6 +38,8 @@ class Kind:
         node = placed.node.name
         if placed.new:
             self.placed.append(placed)
+        else:
+            self.kept[node] = self.kept.get(node, 0) + 1
         self.on[node] = self.on.get(node, 0) + 1
         if placed.pod.deleting:
             self.leaving[node] = self.leaving.get(node, 0) + 1
