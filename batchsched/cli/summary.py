@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -38,9 +37,12 @@ def print_summary(plan: Plan, written_to: str | None) -> None:
         sys.stderr.write("\r\x1b[K")
     console = Console(width=None if sys.stdout.isatty() else 100, highlight=False)
     console.print(_headline(plan))
-    console.print(Padding(_tiers(plan.tiers), (1, 0, 0, 0)))
+    if plan.snapshot.pending:
+        console.print()
+        console.print(_tiers(plan.tiers))
     if plan.pod_groups:
-        console.print(Padding(_groups(plan), (1, 0, 0, 0)))
+        console.print()
+        console.print(_groups(plan))
     if plan.unplaced:
         console.print()
         console.print(Text(f"Not placed: {_count(len(plan.unplaced), 'pod')}", style="bold"))
@@ -61,9 +63,14 @@ def _headline(plan: Plan) -> Text:
         text.append("Nothing to place: no pod is pending.", style="bold")
     else:
         style = "bold green" if placed == pending else "bold yellow"
-        text.append(f"Placed {placed:,} of {_count(pending, 'pending pod')}", style=style)
-        text.append(f" on {_count(len({b.node for b in plan.bindings}), 'node')}")
-        text.append(f" (of {plan.snapshot.nodes:,}).")
+        text.append(
+            f"Placed {f'{placed:,}' if placed else 'none'} of {_count(pending, 'pending pod')}",
+            style=style,
+        )
+        if placed:
+            text.append(f" on {_count(len({b.node for b in plan.bindings}), 'node')}")
+            text.append(f" (of {plan.snapshot.nodes:,})")
+        text.append(".")
         sure = "No plan places more" if plan.status == "Optimal" else "Not proven to be the most"
         text.append(f" {sure}.")
     seconds = plan.solver.seconds

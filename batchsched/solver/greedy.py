@@ -50,8 +50,9 @@ class Greedy:
         """
         for _, units in groupby(self._units(), key=self._priority):
             level = list(units)
-            for unit in level if targets is not None else ():
-                self._aim(unit, targets)
+            if targets is not None:
+                for unit in level:
+                    self._aim(unit, targets)
             for unit in level:
                 if self.budget.expired:
                     return self.point
@@ -138,7 +139,7 @@ class Greedy:
         np.minimum.at(
             room, owner, (program.row_upper[rows] - self.point.activity[rows]) // coefficients
         )
-        return np.maximum(room, 0)
+        return np.asarray(np.maximum(room, 0), dtype=np.int64)
 
     def _place_one_by_one(self, c: int) -> None:
         """Place pods of a class one at a time, each on the tightest node that takes it."""

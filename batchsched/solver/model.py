@@ -10,7 +10,7 @@ linear and integer. Two laws hold for every rule, because greedy, search and win
   can be.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -142,7 +142,7 @@ class Model:
         self,
         rule: str,
         count: int,
-        entries: "list[tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]]",
+        entries: Sequence[tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]],
         *,
         lower: npt.ArrayLike = -NO_LIMIT,
         upper: npt.ArrayLike = NO_LIMIT,

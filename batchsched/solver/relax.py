@@ -107,6 +107,6 @@ def _lagrangian(
         duals * np.where(np.isfinite(row_upper), row_upper, 0.0),
         duals * np.where(np.isfinite(row_lower), row_lower, 0.0),
     )
-    costs = objective - np.asarray(matrix.T @ duals)  # type: ignore[attr-defined]
+    costs = objective.astype(np.float64) - np.asarray(matrix.T @ duals)  # type: ignore[attr-defined]
     value = float(of_rows.sum() + np.maximum(costs * program.lower, costs * program.upper).sum())
     return costs, int(np.floor(value + SLACK + 1e-9 * abs(value)))

@@ -22,8 +22,9 @@ def programs(draw: st.DrawFn, width_max: int = 5, upper_max: int = 3) -> Program
     matrix = draw(
         st.lists(st.lists(cells, min_size=width, max_size=width), min_size=height, max_size=height)
     )
-    row_upper = draw(st.lists(st.integers(0, 12) | st.just(ABSENT), min_size=height, max_size=height))
-    row_lower = draw(st.lists(st.integers(-9, 0) | st.just(-ABSENT), min_size=height, max_size=height))
+    highest, lowest = st.integers(0, 12) | st.just(ABSENT), st.integers(-9, 0) | st.just(-ABSENT)
+    row_upper = draw(st.lists(highest, min_size=height, max_size=height))
+    row_lower = draw(st.lists(lowest, min_size=height, max_size=height))
     counts = draw(st.integers(1, width))
     return program_of(matrix, upper, (row_lower, row_upper), counts)
 

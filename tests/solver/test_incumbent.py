@@ -38,7 +38,7 @@ def test_rolling_back_is_as_if_nothing_had_been(program: Program, data: st.DataO
 
 
 def test_a_rules_own_column_is_raised_where_a_count_needs_it() -> None:
-    """x <= 2 y and y + z <= 1: placing raises y, and the other side is then refused."""
+    """With x <= 2 y and y + z <= 1, placing raises y, and the other side is then refused."""
     matrix = [[1, 0, -2, 0], [0, 1, 0, -2], [0, 0, 1, 1]]
     program = program_of(matrix, [2, 2, 1, 1], ([-(2**62)] * 3, [0, 0, 1]), counts=2)
     point = Incumbent(program)

@@ -1,4 +1,4 @@
-"""The program: its arrays say the same as a dense matrix would, and its cuts are cuts of the same problem."""
+"""The program: its arrays say what a dense matrix would; its cuts cut the same problem."""
 
 import numpy as np
 from hypothesis import given
