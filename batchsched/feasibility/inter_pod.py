@@ -4,7 +4,8 @@ An existing pod counts for affinity only where it matches all the terms of the i
 pods count. Anti-affinity works both ways; nodes without a term's key are free of it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from batchsched.feasibility.columns import BoolArray, IntArray
 from batchsched.feasibility.problem import PodClass
 from batchsched.feasibility.scene import Scene, Verdict, refusal, stacked
 from batchsched.feasibility.selection import PodSelector, of_term
+from batchsched.snapshot.labels import LabelSelector, selects
 from batchsched.snapshot.pod import PodAffinityTerm
 
 AFFINITY = "node(s) didn't match pod affinity rules"
@@ -27,13 +29,29 @@ def resolved(terms: Iterable[PodAffinityTerm], namespace: str) -> Terms:
     return tuple(dict.fromkeys((term.topology_key, of_term(term, namespace)) for term in terms))
 
 
+def incoming(terms: Terms) -> Terms:
+    """Terms of the pod being placed, as kube-scheduler 1.36 reads them.
+
+    It asks their namespace selectors of no labels at all (besides the namespaces that it finds by their
+    labels): one that no labels satisfy lets every namespace in. The terms of pods that are
+    there are asked properly. Rules about final states read all terms properly.
+    """
+    return tuple((key, _widened(who)) for key, who in terms)
+
+
+def _widened(who: PodSelector) -> PodSelector:
+    if who.namespace_selector is not None and selects(who.namespace_selector, {}):
+        return replace(who, namespace_selector=LabelSelector())
+    return who
+
+
 def inter_pod_affinity(scene: Scene) -> tuple[Verdict, ...]:
     """InterPodAffinity, its three parts in the order in which kube-scheduler asks them."""
-    return (pod_affinity(scene), pod_anti_affinity(scene), existing_anti_affinity(scene))
+    return (pod_affinity(scene), _anti_affinity(scene, incoming), existing_anti_affinity(scene))
 
 
 def pod_affinity(scene: Scene) -> Verdict:
-    """Required affinity: every term's domain holds a pod that matches all terms, or the bootstrap rule."""
+    """Required affinity: each term's domain holds a pod that matches all, or the pod is the first."""
     keys = [_affinity_key(scene, i, c) for i, c in enumerate(scene.classes)]
     _, kind = scene.kinds(keys)
     masks = [~_near(scene, *key) if key else scene.none() for key in dict.fromkeys(keys)]
@@ -42,7 +60,7 @@ def pod_affinity(scene: Scene) -> Verdict:
 
 def _affinity_key(scene: Scene, index: int, pod_class: PodClass) -> tuple[Terms, bool] | tuple[()]:
     """The resolved terms of a class and whether it matches them itself; empty without terms."""
-    terms = resolved(pod_class.spec.affinity, pod_class.namespace)
+    terms = incoming(resolved(pod_class.spec.affinity, pod_class.namespace))
     if not terms:
         return ()
     return terms, all(bool(scene.selections.classes(who)[index]) for _, who in terms)
@@ -84,8 +102,12 @@ def affinity_keys(scene: Scene) -> Verdict:
 
 
 def pod_anti_affinity(scene: Scene) -> Verdict:
-    """Required anti-affinity of the incoming pod, each term by itself."""
-    keys = [resolved(c.spec.anti_affinity, c.namespace) for c in scene.classes]
+    """Required anti-affinity of the pending pods towards the fixed ones, each term by itself."""
+    return _anti_affinity(scene, tuple)
+
+
+def _anti_affinity(scene: Scene, read: Callable[[Terms], Terms]) -> Verdict:
+    keys = [read(resolved(c.spec.anti_affinity, c.namespace)) for c in scene.classes]
     _, kind = scene.kinds(keys)
     masks = []
     for terms in dict.fromkeys(keys):

@@ -14,7 +14,6 @@ from batchsched.snapshot.labels import IN
 from batchsched.snapshot.node import Taint
 from batchsched.snapshot.pod import NO_SCHEDULE, PodSpec
 
-
 UNSCHEDULABLE = "node(s) were unschedulable"
 WRONG_NAME = "node(s) didn't match the requested node name"
 UNTOLERATED = "node(s) had untolerated taint(s)"

@@ -4,13 +4,13 @@ Requests are ready-made by the reader (containers, sidecars, init containers, ov
 resources; for running pods the larger of spec and status during a resize).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from batchsched.feasibility.columns import IntArray, distinct
-from batchsched.feasibility.scene import Scene, Verdict, verdict_of_bits
+from batchsched.feasibility.columns import BoolArray, IntArray, distinct
+from batchsched.feasibility.scene import Scene, Verdict, verdict_of_all
 from batchsched.snapshot.pod import Quantities
 
 PODS = "pods"
@@ -89,17 +89,16 @@ def node_resources_fit(scene: Scene) -> Verdict:
     room = measure(scene)
     kinds, kind = distinct(map(tuple, room.requests.tolist()))
     asked = np.array(kinds, dtype=np.int64).reshape(len(kinds), len(room.resources))
-    order = sorted(
-        range(len(room.resources)),
-        key=lambda r: (_rank(room.resources[r]), room.resources[r]),
-    )
-    reasons = (TOO_MANY_PODS, *(f"Insufficient {room.resources[r]}" for r in order))
-    bits = np.zeros((len(kinds), len(scene.nodes)), dtype=np.int64)
-    bits |= (room.slots < 1)[None, :].astype(np.int64)
-    for bit, r in enumerate(order, start=1):
+    return verdict_of_all(len(kinds), len(scene.nodes), kind, _parts(room, asked))
+
+
+def _parts(room: Room, asked: IntArray) -> Iterator[tuple[str, BoolArray]]:
+    """Each reason with where it applies, [K, N]."""
+    full = np.broadcast_to(room.slots < 1, (len(asked), len(room.slots)))
+    yield TOO_MANY_PODS, full
+    for _, name, r in sorted((_rank(name), name, r) for r, name in enumerate(room.resources)):
         amount = asked[:, r, None]
-        bits |= ((amount > 0) & (amount > room.free[None, :, r])).astype(np.int64) << bit
-    return verdict_of_bits(bits, kind, reasons)
+        yield f"Insufficient {name}", (amount > 0) & (amount > room.free[None, :, r])
 
 
 def _rank(resource: str) -> int:

@@ -50,29 +50,28 @@ def refusal(refused: BoolArray, kind: IntArray, reason: str) -> Verdict:
     return Verdict(refused.astype(np.int32), kind, ((), (reason,)))
 
 
-_DENSE_BITS = 16
-
-
-def verdict_of_bits(bits: IntArray, kind: IntArray, reasons: Reasons) -> Verdict:
-    """The verdict of a filter that gives several reasons at once.
+def verdict_of_all(
+    kinds: int, nodes: int, kind: IntArray, parts: Iterable[tuple[str, BoolArray]]
+) -> Verdict:
+    """The verdict of a filter that gives all its reasons at once.
 
     Args:
-        bits: [K, N] which of the reasons apply, bit i for ``reasons[i]``.
+        kinds: K.
+        nodes: N.
         kind: [C] the row of each class.
-        reasons: In the order in which kube-scheduler lists them.
+        parts: Each reason, in the order in which kube-scheduler lists them, with where it
+            applies: [K, N].
     """
-    if len(reasons) <= _DENSE_BITS:
-        seen = np.flatnonzero(np.bincount(bits.ravel(), minlength=1))
-        lookup = np.zeros(int(seen.max(initial=0)) + 1, dtype=np.int32)
-        seen = seen[seen > 0]
-        lookup[seen] = np.arange(1, len(seen) + 1)
-        codes = lookup[bits]
-    else:
-        seen = np.unique(bits)
-        seen = seen[seen > 0]
-        codes = np.where(bits > 0, np.searchsorted(seen, bits) + 1, 0).astype(np.int32)
-    named = [tuple(r for i, r in enumerate(reasons) if int(s) >> i & 1) for s in seen]
-    return Verdict(codes, kind, ((), *named))
+    codes = np.zeros((kinds, nodes), dtype=np.int32)
+    table: list[Reasons] = [()]
+    for reason, refused in parts:
+        before = codes[refused]
+        seen = np.flatnonzero(np.bincount(before, minlength=1))
+        lookup = np.zeros(len(table), dtype=np.int32)
+        lookup[seen] = np.arange(len(table), len(table) + len(seen))
+        codes[refused] = lookup[before]
+        table += [(*table[code], reason) for code in seen.tolist()] if len(before) else []
+    return Verdict(codes, kind, tuple(table))
 
 
 def stacked(masks: Sequence[BoolArray], size: int) -> BoolArray:

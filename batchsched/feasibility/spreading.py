@@ -4,8 +4,6 @@ They carry the topology keys of all the pod's constraints of the same strictness
 constraint's policies ask (nodeAffinityPolicy, nodeTaintsPolicy).
 """
 
-import numpy as np
-
 from batchsched.feasibility.columns import BoolArray
 from batchsched.feasibility.problem import Problem
 from batchsched.feasibility.taints import KEEP_OUT

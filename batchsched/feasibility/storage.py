@@ -6,6 +6,10 @@ Read by the volume filters; knows no node labels and decides nothing.
 from collections.abc import Hashable
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
+from batchsched.snapshot.node import Node
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.snapshot import Snapshot
 from batchsched.snapshot.storage import PersistentVolume, PersistentVolumeClaim
@@ -20,6 +24,8 @@ _DRIVERS = {
     "kubernetes.io/portworx-volume": "pxd.portworx.com",
 }
 """In-tree plugins whose volumes CSI drivers serve, as NodeVolumeLimits counts them."""
+_OLD_ZONE, _ZONE = "failure-domain.beta.kubernetes.io/zone", "topology.kubernetes.io/zone"
+_DASHES_IN_ZONE = 2
 _NOT_COUNTED = frozenset({"kubernetes.io/azure-file", "kubernetes.io/vsphere-volume"})
 """In-tree plugins that could be migrated, but whose migration the filter does not look at."""
 
@@ -30,6 +36,38 @@ class Attachment:
 
     driver: str
     handle: str
+
+
+def untranslatable(volume: PersistentVolume) -> str | None:
+    """Why an in-tree disk cannot be told to its CSI driver, or ``None`` where it can.
+
+    The name of a regional disk of GCE has its region, which is read off its zones.
+    """
+    labels = dict(volume.labels)
+    zones = (labels.get(_OLD_ZONE) or labels.get(_ZONE) or "").split("__")
+    if volume.in_tree != "kubernetes.io/gce-pd" or len(zones) == 1:
+        return None
+    problem = next((zone for zone in zones if zone.count("-") != _DASHES_IN_ZONE), None)
+    if problem is not None:
+        said = (
+            f"zone in unexpected format, expected: {{locale}}-{{region}}-{{zone}}, got: {problem}"
+        )
+    elif len({zone.rpartition("-")[0] for zone in zones}) > 1:
+        said = f"multiple or no regions gotten from zones, got: {sorted(set(zones))}"
+    else:
+        return None
+    return f"could not translate pv: failed to get region from zones: {said}"
+
+
+def owns(pod: Pod, claim: PersistentVolumeClaim) -> bool:
+    """Whether the pod is the claim's controller, as it is of the claims of its ephemeral volumes."""
+    return claim.owner is not None and claim.owner.uid == pod.uid
+
+
+def not_owner(pod: Pod, claim: PersistentVolumeClaim) -> str:
+    """What kube-scheduler says of an ephemeral volume whose claim is another's."""
+    name = f"{claim.namespace}/{claim.name}"
+    return f"PVC {name} was not created for pod {pod.full_name} (pod is not owner)"
 
 
 class Storage:
@@ -50,8 +88,17 @@ class Storage:
             self.volumes_of_class.setdefault(volume.storage_class, []).append(volume)
             if volume.claim is not None:
                 self.reserved.setdefault(volume.claim[:2], []).append(volume)
+        self._migrated: dict[str, npt.NDArray[np.bool_]] = {}
         self.matches: dict[Hashable, list[PersistentVolume]] = {}
         """Filled by VolumeBinding: the volumes that could serve claims of one shape."""
+
+    def migrated(self, plugin: str, nodes: tuple[Node, ...]) -> npt.NDArray[np.bool_]:
+        """[N] whether the node's CSINode says that the in-tree plugin was migrated there."""
+        if plugin not in self._migrated:
+            found = [self.csi_nodes.get(node.name) for node in nodes]
+            there = [each is not None and plugin in each.migrated for each in found]
+            self._migrated[plugin] = np.array(there, dtype=np.bool_)
+        return self._migrated[plugin]
 
     def claims_of(self, pod: Pod) -> list[PersistentVolumeClaim]:
         """The claims of a pod that exist."""
@@ -87,6 +134,8 @@ class Storage:
         if not volume.driver or not volume.handle:
             return None
         if volume.in_tree is not None and volume.in_tree not in _DRIVERS:
+            return None
+        if untranslatable(volume) is not None:
             return None
         return Attachment(volume.driver, volume.handle)
 

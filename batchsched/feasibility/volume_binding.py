@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from batchsched.feasibility.columns import BoolArray, IntArray
-from batchsched.feasibility.scene import Reasons, Scene, Verdict, verdict_of_bits
-from batchsched.feasibility.storage import NO_PROVISIONER
-from batchsched.snapshot.labels import LabelSelector, NodeSelectorTerm, selects
+from batchsched.feasibility.columns import BoolArray
+from batchsched.feasibility.scene import Reasons, Scene, Verdict, refusal, stacked, verdict_of_all
+from batchsched.feasibility.storage import NO_PROVISIONER, not_owner, owns, untranslatable
+from batchsched.feasibility.volume_topology import reaches, usable
+from batchsched.snapshot.labels import LabelSelector, NodeSelectorTerm, Pairs, selects
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.storage import PersistentVolume, PersistentVolumeClaim
 
@@ -31,6 +32,9 @@ class Bound:
 
     exists: bool
     node_affinity: tuple[NodeSelectorTerm, ...] | None = None
+    in_tree: str | None = None
+    labels: Pairs = ()
+    """Of an in-tree volume, whose zones they may say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +83,8 @@ def _unready(
         )
     if claim.deleting:
         return f'persistentvolumeclaim "{name}" is being deleted'
-    if ephemeral and (claim.owner is None or claim.owner.uid != pod.uid):
-        return (
-            f"PVC {claim.namespace}/{name} was not created for pod {pod.full_name} "
-            "(pod is not owner)"
-        )
+    if ephemeral and not owns(pod, claim):
+        return not_owner(pod, claim)
     return None
 
 
@@ -92,13 +93,33 @@ def is_bound(claim: PersistentVolumeClaim) -> bool:
     return claim.bound and bool(claim.volume_name)
 
 
-def volume_binding(scene: Scene) -> Verdict:
+def volume_binding(scene: Scene) -> tuple[Verdict, ...]:
     """VolumeBinding: for each node, all that stands against the pod's volumes there."""
+    return (*_untranslatable(scene), _found_wanting(scene))
+
+
+def _untranslatable(scene: Scene) -> list[Verdict]:
+    """Nodes to which an in-tree volume was migrated, whose CSI driver cannot be told of it."""
+    verdicts = []
+    for c, pods in enumerate(scene.classes):
+        for claim in scene.storage.claims_of(pods.pods[0]):
+            volume = scene.storage.volumes.get(claim.volume_name) if is_bound(claim) else None
+            reason = untranslatable(volume) if volume is not None else None
+            if volume is not None and volume.in_tree is not None and reason is not None:
+                kind = np.arange(len(scene.classes)) == c
+                nodes = scene.storage.migrated(volume.in_tree, scene.nodes)
+                rows = stacked([scene.none(), nodes], len(scene.nodes))
+                verdicts.append(refusal(rows, kind.astype(np.int64), reason))
+    return verdicts
+
+
+def _found_wanting(scene: Scene) -> Verdict:
     keys = [_signature(scene, c.pods[0]) for c in scene.classes]
     _, kind = scene.kinds(keys)
-    rows = [_bits(scene, each) for each in dict.fromkeys(keys)]
-    bits = np.array(rows, dtype=np.int64).reshape(len(rows), len(scene.nodes))
-    return verdict_of_bits(bits, kind, _REASONS)
+    found = [_parts(scene, each) for each in dict.fromkeys(keys)]
+    masks = [stacked(part, len(scene.nodes)) for part in zip(*found, strict=True)]
+    parts = zip(_REASONS, masks, strict=True) if masks else ()
+    return verdict_of_all(len(found), len(scene.nodes), kind, parts)
 
 
 def _signature(scene: Scene, pod: Pod) -> tuple[Bound | Shape, ...]:
@@ -111,7 +132,10 @@ def _signature(scene: Scene, pod: Pod) -> tuple[Bound | Shape, ...]:
 
 def _bound(scene: Scene, claim: PersistentVolumeClaim) -> Bound:
     volume = scene.storage.volumes.get(claim.volume_name)
-    return Bound(volume is not None, volume.node_affinity if volume else None)
+    if volume is None:
+        return Bound(exists=False)
+    labels = volume.labels if volume.in_tree is not None else ()
+    return Bound(True, volume.node_affinity, volume.in_tree, labels)
 
 
 def shape(scene: Scene, claim: PersistentVolumeClaim) -> Shape:
@@ -133,15 +157,11 @@ def _refers_to(volume: PersistentVolume, claim: PersistentVolumeClaim) -> bool:
     return volume.claim is not None and volume.claim[2] in {"", claim.uid}
 
 
-def _bits(scene: Scene, signature: tuple[Bound | Shape, ...]) -> IntArray:
-    """[N] reasons as bits, in the order of ``_REASONS``."""
+def _parts(scene: Scene, signature: tuple[Bound | Shape, ...]) -> tuple[BoolArray, ...]:
+    """[N] for each of ``_REASONS``: where it applies."""
     conflict, no_such = _bound_claims(scene, [s for s in signature if isinstance(s, Bound)])
     unmatched, no_space = _waiting_claims(scene, [s for s in signature if isinstance(s, Shape)])
-    masks = (conflict, unmatched, no_space, no_such)
-    bits = np.zeros(len(scene.nodes), dtype=np.int64)
-    for i, mask in enumerate(masks):
-        bits |= mask.astype(np.int64) << i
-    return bits
+    return (conflict, unmatched, no_space, no_such)
 
 
 def _bound_claims(scene: Scene, claims: list[Bound]) -> tuple[BoolArray, BoolArray]:
@@ -150,7 +170,7 @@ def _bound_claims(scene: Scene, claims: list[Bound]) -> tuple[BoolArray, BoolArr
     for claim in claims:
         if not claim.exists:
             return conflict, undecided
-        failed = undecided & ~scene.terms.any_of(claim.node_affinity)
+        failed = undecided & ~usable(scene, claim)
         conflict |= failed
         undecided &= ~failed
     return conflict, no_such
@@ -187,7 +207,7 @@ def _matched(scene: Scene, claim: Shape, taken: dict[str, BoolArray]) -> BoolArr
     """[N] where the claim finds a volume; notes in ``taken`` which volume that is."""
     mask = scene.none()
     for volume in matching_volumes(scene, claim):
-        usable = scene.terms.any_of(volume.node_affinity) & ~mask
+        usable = reaches(scene, volume.node_affinity) & ~mask
         if volume.name in taken:
             usable &= ~taken[volume.name]
         if usable.any():

@@ -8,9 +8,10 @@ import numpy as np
 
 from batchsched.feasibility.columns import BoolArray, IntArray, distinct
 from batchsched.feasibility.scene import Scene, Verdict, refusal, stacked
-from batchsched.feasibility.storage import Attachment
+from batchsched.feasibility.storage import Attachment, not_owner, owns
 
 LIMIT = "node(s) exceed max volume count"
+_UNLIMITED = 2**62
 
 
 class Attached:
@@ -39,7 +40,7 @@ class Attached:
 
     def limit(self, driver: str) -> IntArray:
         """[N] how many volumes of the driver each node can attach; no limit is a very large number."""
-        unlimited = np.full(len(self.scene.nodes), np.iinfo(np.int64).max // 2)
+        unlimited = np.full(len(self.scene.nodes), _UNLIMITED)
         return self.limits.get(driver, unlimited)
 
     def _attachments(self) -> set[tuple[Attachment, int]]:
@@ -58,7 +59,7 @@ class Attached:
             csi_node = self.scene.storage.csi_nodes.get(node.name)
             for driver, count in csi_node.drivers if csi_node else ():
                 if count is not None:
-                    unlimited = np.full(len(self.scene.nodes), np.iinfo(np.int64).max // 2)
+                    unlimited = np.full(len(self.scene.nodes), _UNLIMITED)
                     limits.setdefault(driver, unlimited)[i] = count
         return limits
 
@@ -73,7 +74,30 @@ def node_volume_limits(scene: Scene) -> tuple[Verdict, ...]:
     missing = [_missing(scene, each) for each in found]
     masks = [_exceeded(scene, attached, each) for each in found]
     over = refusal(stacked(masks, len(scene.nodes)), kind, LIMIT)
-    return (*_not_installed(scene, missing, kind), over)
+    strangers = _strangers(scene, attached, found, kind)
+    return (*_not_installed(scene, missing, kind), *strangers, over)
+
+
+def _strangers(
+    scene: Scene, attached: Attached, found: list[frozenset[Attachment]], kind: IntArray
+) -> list[Verdict]:
+    """Nodes that kube-scheduler cannot count: a pod there names an ephemeral claim of another's."""
+    wanting = np.array([bool(each) for each in found], dtype=np.bool_)
+    limited = scene.none()
+    for limits in attached.limits.values():
+        limited |= limits < _UNLIMITED
+    refused: dict[int, str] = {}
+    for pod, node in scene.placed():
+        for ref in pod.spec.claims if limited[node] else ():
+            claim = scene.storage.claims.get((pod.namespace, ref.name))
+            if ref.ephemeral and claim is not None and not owns(pod, claim):
+                refused.setdefault(node, not_owner(pod, claim))
+    verdicts = []
+    for node, reason in refused.items():
+        mask = scene.none()
+        mask[node] = True
+        verdicts.append(refusal(np.outer(wanting, mask), kind, reason))
+    return verdicts
 
 
 def _exceeded(scene: Scene, attached: Attached, wanted: frozenset[Attachment]) -> BoolArray:
