@@ -1,4 +1,4 @@
-"""`batchsched filter`: for each pending pod and node, what kube-scheduler's filters would say now."""
+"""`batchsched filter`: for each pending pod and node, what kube-scheduler would say now."""
 
 import sys
 

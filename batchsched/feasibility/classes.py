@@ -1,8 +1,9 @@
 """Pod classes: pending pods that no rule and no tier can tell apart.
 
-Two pods are of one class when their specs are equal and every selector that the cluster knows answers the same
-for both. A spec is hashed once however many pods hold it; labels and namespaces are cut down to what some selector
-looks at, so that the index of a Job's pod or the hash of its template does not make it one of a kind.
+Two pods are of one class when their specs are equal and every selector that the cluster knows
+answers the same for both. A spec is hashed once however many pods hold it; labels and namespaces
+are cut down to what some selector looks at, so that the index of a Job's pod or the hash of its
+template does not make it one of a kind.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,7 +21,7 @@ _ANY = "*"
 
 @dataclass(frozen=True)
 class _Lookout:
-    """What selectors look at: values of label keys, namespaces by name, namespaces by their labels."""
+    """What selectors look at: label values, namespaces by name, namespaces by their labels."""
 
     values: Mapping[str, frozenset[str]]
     namespaces: frozenset[str]
@@ -81,7 +82,7 @@ class _Keys:
         return (spec, labels, self._namespace(pod), kind, own, pod.claim_names)
 
     def _namespace(self, pod: Pod) -> object:
-        """The namespace, or only what selectors of namespaces say of it where that is all that matters."""
+        """The namespace, or what selectors say of it where that is all that matters."""
         if pod.namespace in self._lookout.namespaces or _is_bound_to_namespace(pod.spec):
             return pod.namespace
         seen = self._seen_from.get(pod.namespace)
@@ -135,7 +136,7 @@ def _look_out(snapshot: Snapshot, pods: tuple[Pod, ...]) -> _Lookout:
 
 
 def _specs(snapshot: Snapshot, pods: tuple[Pod, ...]) -> list[tuple[PodSpec, set[str]]]:
-    """The specs with terms about pods of everyone who holds or seeks a place, and where they live."""
+    """The specs with terms about pods, of everyone who has not ended, and where they live."""
     found: dict[int, tuple[PodSpec, set[str]]] = {}
     for pod in (*snapshot.pods, *pods):
         entry = found.get(id(pod.spec))

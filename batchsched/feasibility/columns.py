@@ -1,4 +1,4 @@
-"""Labels as columns: one array of value codes for each key, so that a requirement is one comparison.
+"""Labels as columns: value codes in an array for each key, so a requirement is one comparison.
 
 Asking five thousand nodes (or kinds of pods) for one label each in Python costs milliseconds; a
 cluster asks thousands of times. Here a key is turned into an integer column when it is first named.
@@ -65,7 +65,7 @@ class LabelColumns:
         return self._masks[requirement]
 
     def selected(self, selector: LabelSelector | None) -> BoolArray:
-        """[n] whether a label selector matches; ``None`` matches nothing, an empty one everything."""
+        """[n] whether a selector matches; ``None`` matches nothing, an empty one everything."""
         if selector is None:
             return np.zeros(self._size, dtype=np.bool_)
         return self.all_of(selector.requirements)

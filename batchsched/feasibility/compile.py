@@ -1,7 +1,7 @@
 """Compile: from a snapshot and a window to the problem that gets solved.
 
-Candidates are what remains when every rule has been asked that looks at the node and at fixed pods alone. What
-depends on where other pending pods go is left to the model.
+Candidates are what remains when every rule has been asked that looks at the node and at fixed pods
+alone. What depends on where other pending pods go is left to the model.
 """
 
 import numpy as np
@@ -59,7 +59,7 @@ def compile_problem(snapshot: Snapshot, window: Window) -> Problem:
 def fixed_pods(snapshot: Snapshot, window: Window) -> list[tuple[Pod, str | None]]:
     """Who holds a place whatever is decided, and on which node; sorted by key.
 
-    Bound pods that have not ended, and pending pods outside the window that are nominated to a node.
+    Bound pods that have not ended, and pending pods outside the window with a nominated node.
     """
     inside = {pod.key for pod in window.pods}
     bound = [(pod, pod.node) for pod in holding(snapshot)]

@@ -1,7 +1,7 @@
-"""DynamicResources: claims for devices that are allocated already are honoured, no claim is allocated here.
+"""DynamicResources: allocated claims for devices are honoured, none is allocated here.
 
-Allocating means evaluating CEL over devices and counting shared capacity: out of scope. A pod that needs it
-is left unplaced, and told so.
+Allocating means evaluating CEL over devices and counting shared capacity: out of scope. A pod that
+needs it is left unplaced, and told so.
 """
 
 from batchsched.feasibility.scene import Reasons, Scene, Verdict, refusal, stacked
@@ -14,7 +14,7 @@ UNSUPPORTED = "UnsupportedConstraint: resourceClaims"
 
 
 def claim_names(pod: Pod) -> list[tuple[str, str | None, bool]]:
-    """(name in the pod, ResourceClaim or ``None``, known) for each claim; unknown ones were not made yet.
+    """(name in the pod, ResourceClaim or ``None``, known) of each; unknown ones were not made yet.
 
     A claim that was deliberately not made has no name and is known.
     """

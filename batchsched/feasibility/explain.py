@@ -1,7 +1,7 @@
 """Explain: why a pod was left, in the words in which kube-scheduler says it.
 
-The state to explain is the final one: everyone who holds a place, and everyone the plan places. Autoscalers and people
-read these messages, so their form is kube-scheduler's to the letter.
+The state to explain is the final one: everyone who holds a place, and everyone the plan places.
+Autoscalers and people read these messages, so their form is kube-scheduler's to the letter.
 """
 
 from collections import Counter
@@ -20,7 +20,9 @@ PodKey = tuple[str, str]
 
 
 def unschedulable_message(nodes: int, reasons: Iterable[tuple[Reasons, int]]) -> str:
-    """``0/5 nodes are available: 3 Insufficient cpu, 2 node(s) had untolerated taint(s).``
+    """Say why in the scheduler's words.
+
+    As in ``0/5 nodes are available: 3 Insufficient cpu, 2 node(s) had untolerated taint(s).``
 
     Args:
         nodes: How many nodes there are.

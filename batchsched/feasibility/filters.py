@@ -1,7 +1,7 @@
 """The filters in kube-scheduler's order: first what rejects a pod on every node, then node by node.
 
-Order as in the default plugins of kube-scheduler 1.36. The first plugin that rejects gives the reasons;
-a PreFilter that rejects speaks for all nodes.
+Order as in the default plugins of kube-scheduler 1.36. The first plugin that rejects gives the
+reasons; a PreFilter that rejects speaks for all nodes.
 """
 
 from collections.abc import Callable

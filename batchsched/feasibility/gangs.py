@@ -1,7 +1,8 @@
-"""Gangs of a window: which of its groups can be tried, and which wait or cannot be scheduled at all.
+"""Gangs of a window: which groups can be tried, which wait, and which nothing can schedule.
 
-A group waits while fewer of its members exist (pending in the window, or running) than it needs. Running members
-count towards the minimum and pin the domain of a required topology; those on their way out do neither.
+A group waits while fewer of its members exist (pending in the window, or running) than it needs.
+Running members count towards the minimum and pin the domain of a required topology; those on their
+way out do neither.
 """
 
 from collections.abc import Mapping, Sequence
@@ -80,7 +81,7 @@ def _runs(pod: Pod) -> bool:
 
 
 def open_nodes(gang: Gang, domains: Domains) -> npt.NDArray[np.bool_]:
-    """[N] the nodes left by a required topology: those with the key, or the domain that members run in.
+    """[N] what a required topology leaves: nodes with the key, or the domain that members run in.
 
     Running members that are in no domain pin nothing; in two domains, they leave no place for more.
     """

@@ -1,7 +1,7 @@
-"""InterPodAffinity: the pod's own required terms, and the required anti-affinity of the pods that are there.
+"""InterPodAffinity: the pod's own required terms, and required anti-affinity towards it.
 
-An existing pod counts for affinity only where it matches all the terms of the incoming one. Terminating
-pods count. Anti-affinity works both ways; nodes without a term's key are free of it.
+An existing pod counts for affinity only where it matches all the terms of the incoming one.
+Terminating pods count. Anti-affinity works both ways; nodes without a term's key are free of it.
 """
 
 from collections.abc import Callable, Iterable
@@ -32,9 +32,9 @@ def resolved(terms: Iterable[PodAffinityTerm], namespace: str) -> Terms:
 def incoming(terms: Terms) -> Terms:
     """Terms of the pod being placed, as kube-scheduler 1.36 reads them.
 
-    It asks their namespace selectors of no labels at all (besides the namespaces that it finds by their
-    labels): one that no labels satisfy lets every namespace in. The terms of pods that are
-    there are asked properly. Rules about final states read all terms properly.
+    Besides finding namespaces by their labels, it asks the namespace selector of no labels at all;
+    where those satisfy it, every namespace is in. The terms of pods that are there are read
+    properly, and rules about final states read all terms properly.
     """
     return tuple((key, _widened(who)) for key, who in terms)
 
@@ -51,7 +51,7 @@ def inter_pod_affinity(scene: Scene) -> tuple[Verdict, ...]:
 
 
 def pod_affinity(scene: Scene) -> Verdict:
-    """Required affinity: each term's domain holds a pod that matches all, or the pod is the first."""
+    """Required affinity: each domain holds a pod that matches all terms, or the pod is first."""
     keys = [_affinity_key(scene, i, c) for i, c in enumerate(scene.classes)]
     _, kind = scene.kinds(keys)
     masks = [~_near(scene, *key) if key else scene.none() for key in dict.fromkeys(keys)]

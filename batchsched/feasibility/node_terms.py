@@ -1,8 +1,8 @@
 """What is asked of nodes again and again, each distinct question once: selector terms, taints.
 
-The rules of kube-scheduler's NodeAffinity, which node affinity of pods and of volumes, storage classes
-and device allocations share: terms are ORed, what stands in a term is ANDed, an empty term matches no
-node, and a field is ``metadata.name`` with one value.
+The rules of kube-scheduler's NodeAffinity, which node affinity of pods and of volumes, storage
+classes and device allocations share: terms are ORed, what stands in a term is ANDed, an empty term
+matches no node, and a field is ``metadata.name`` with one value.
 """
 
 from collections.abc import Iterable
@@ -76,7 +76,7 @@ class NodeTerms:
         return self._intolerable[tolerations, effects]
 
     def _field(self, requirement: Requirement) -> BoolArray:
-        """A field takes exactly one value; with another number its term cannot be read, so fails."""
+        """A field takes exactly one value; with another number its term cannot match."""
         if len(requirement.values) != 1:
             return np.zeros(self._size, dtype=np.bool_)
         return self._names.satisfying(requirement)

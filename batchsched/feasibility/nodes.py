@@ -8,11 +8,21 @@ import numpy as np
 from batchsched.feasibility.columns import BoolArray, distinct
 from batchsched.feasibility.node_terms import NAME_FIELD
 from batchsched.feasibility.scene import Scene, Verdict, refusal, stacked
-from batchsched.feasibility.taints import KEEP_OUT, tolerates
-from batchsched.feasibility.taints import intolerable as intolerable
+from batchsched.feasibility.taints import KEEP_OUT, intolerable, tolerates
 from batchsched.snapshot.labels import IN
 from batchsched.snapshot.node import Taint
 from batchsched.snapshot.pod import NO_SCHEDULE, PodSpec
+
+__all__ = [
+    "intolerable",
+    "named_nodes",
+    "node_affinity",
+    "node_declared_features",
+    "node_name",
+    "node_names",
+    "node_unschedulable",
+    "taint_toleration",
+]
 
 UNSCHEDULABLE = "node(s) were unschedulable"
 WRONG_NAME = "node(s) didn't match the requested node name"

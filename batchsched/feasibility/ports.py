@@ -1,4 +1,4 @@
-"""NodePorts: a host port is free unless somebody holds it with the same protocol and a colliding ip.
+"""NodePorts: a host port is taken where somebody holds it, by protocol and colliding ip.
 
 The wildcard ip collides with every ip; two others collide when they are equal.
 """

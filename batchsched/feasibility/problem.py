@@ -73,8 +73,8 @@ class Excluded:
 class Problem:
     """What gets solved. Shapes: C classes, N nodes, R resources, F fixed pods.
 
-    ``fixed`` pods hold their place whatever is decided: running pods (terminating ones too) and pods
-    of other schedulers that are nominated to a node. A fixed pod on a node that the snapshot
+    ``fixed`` pods hold their place whatever is decided: running pods (terminating ones too) and
+    pods outside the window that are nominated to a node. A fixed pod on a node that the snapshot
     does not hold has index -1 in ``fixed_node``.
     """
 
@@ -96,9 +96,9 @@ class Problem:
     """[N] how many more pods the node may hold, at least 0."""
     candidates: BoolMatrix
     """[C, N] whether a pod of the class may be on the node in *some* final state: every rule that
-    looks at the node and at fixed pods alone (required affinity and spread only ask for the keys)."""
+    looks at the node and at fixed pods alone (affinity and spread only ask for the keys)."""
     upper: IntArray
-    """[C, N] how many of the class the node could hold if nothing else came, 0 where no candidate."""
+    """[C, N] how many of the class the node could hold if nothing else came, else 0."""
     excluded: tuple[Excluded, ...]
     topology: Topology
     selections: Selections

@@ -1,7 +1,7 @@
 """The scene: what every filter reads, indexed once; and the verdict, what every filter answers.
 
-A scene sets classes of pending pods before nodes and the pods that hold their place there. Filters are
-functions from a scene to a verdict. Must not know which filters there are.
+A scene sets classes of pending pods before nodes and the pods that hold their place there. Filters
+are functions from a scene to a verdict. Must not know which filters there are.
 """
 
 from collections.abc import Hashable, Iterable, Sequence
@@ -25,10 +25,10 @@ Reasons = tuple[str, ...]
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """What one filter says of C classes on N nodes, kept small: classes that it cannot tell apart share a row.
+    """What one filter says of C classes on N nodes; classes that it cannot tell apart share a row.
 
-    ``codes`` [K, N] indexes ``reasons``, whose entry 0 is empty: the pod passes. ``kind`` [C] is the
-    row of each class.
+    ``codes`` [K, N] indexes ``reasons``, whose entry 0 is empty: the pod passes. ``kind`` [C] is
+    the row of each class.
     """
 
     codes: npt.NDArray[np.int32]

@@ -1,8 +1,8 @@
 """PodTopologySpread, the hard constraints: the skew that one more pod would make.
 
-Counts pods of the pod's own namespace that are not terminating, on nodes that carry the keys of all the
-pod's hard constraints and that the constraint's policies include. Domains without any pod count in the
-minimum. An empty selector counts nobody, and yet matches the pod itself.
+Counts pods of the pod's own namespace that are not terminating, on nodes that carry the keys of all
+the pod's hard constraints and that the constraint's policies include. Domains without any pod count
+in the minimum. An empty selector counts nobody, and yet matches the pod itself.
 """
 
 from typing import TypeAlias
@@ -74,7 +74,7 @@ def _codes(scene: Scene, owner: PodClass, own: tuple[bool, ...], alive: BoolArra
 def _skew(
     scene: Scene, owner: PodClass, constraint: TopologySpread, counted: BoolArray, alive: BoolArray
 ) -> IntArray:
-    """[D + 1] pods of each domain above the least; the last entry stands for nodes without the key."""
+    """[D + 1] pods of each domain above the least; the last entry is for nodes without the key."""
     domains = scene.topology.domains(constraint.topology_key)
     counts = np.zeros(len(domains) + 1, dtype=np.int64)
     if constraint.selector is not None and constraint.selector.requirements:

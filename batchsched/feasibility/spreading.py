@@ -1,4 +1,4 @@
-"""Which nodes a topology spread constraint counts: needed by the filter, the rule and the preference.
+"""Which nodes a topology spread constraint counts: for the filter, the rule, the preference.
 
 They carry the topology keys of all the pod's constraints of the same strictness, and pass what the
 constraint's policies ask (nodeAffinityPolicy, nodeTaintsPolicy).

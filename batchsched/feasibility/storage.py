@@ -1,10 +1,10 @@
-"""Storage, indexed: which claims a pod mounts, which volumes stand behind them, what nodes can attach.
+"""Storage, indexed: the claims of a pod, the volumes behind them, what nodes attach for them.
 
 Read by the volume filters; knows no node labels and decides nothing.
 """
 
-from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,9 @@ from batchsched.snapshot.node import Node
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.snapshot import Snapshot
 from batchsched.snapshot.storage import PersistentVolume, PersistentVolumeClaim
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
 
 NO_PROVISIONER = "kubernetes.io/no-provisioner"
 
@@ -60,7 +63,7 @@ def untranslatable(volume: PersistentVolume) -> str | None:
 
 
 def owns(pod: Pod, claim: PersistentVolumeClaim) -> bool:
-    """Whether the pod is the claim's controller, as it is of the claims of its ephemeral volumes."""
+    """Whether the pod is the claim's controller, as of the claims of its ephemeral volumes."""
     return claim.owner is not None and claim.owner.uid == pod.uid
 
 

@@ -1,9 +1,9 @@
 """VolumeBinding: bound claims say where, unbound ones must find a volume or be provisioned there.
 
-Claims of classes that bind immediately have to be bound already. Claims that wait for their first pod take,
-smallest claim first, the smallest fitting volume that nobody claimed and that the node can reach; what finds
-none must be provisionable at the node. Nodes of one answer share one computation: everything here is a mask
-over nodes, and claims of the same shape are asked once.
+Claims of classes that bind immediately have to be bound already. Claims that wait for their first
+pod take, smallest claim first, the smallest fitting volume that nobody claimed and that the node
+can reach; what finds none must be provisionable at the node. Nodes of one answer share one
+computation: everything here is a mask over nodes, and claims of the same shape are asked once.
 """
 
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class Shape:
 
 
 def unready_claim(scene: Scene, pod: Pod) -> Reasons:
-    """VolumeBinding's PreFilter: the claims exist, are alive, are the pod's own, and bound if immediate."""
+    """VolumeBinding's PreFilter: claims exist, live, are the pod's own, bound if immediate."""
     claims = []
     for ref in pod.spec.claims:
         claim = scene.storage.claims.get((pod.namespace, ref.name))
@@ -135,7 +135,9 @@ def _bound(scene: Scene, claim: PersistentVolumeClaim) -> Bound:
     if volume is None:
         return Bound(exists=False)
     labels = volume.labels if volume.in_tree is not None else ()
-    return Bound(True, volume.node_affinity, volume.in_tree, labels)
+    return Bound(
+        exists=True, node_affinity=volume.node_affinity, in_tree=volume.in_tree, labels=labels
+    )
 
 
 def shape(scene: Scene, claim: PersistentVolumeClaim) -> Shape:
@@ -165,7 +167,7 @@ def _parts(scene: Scene, signature: tuple[Bound | Shape, ...]) -> tuple[BoolArra
 
 
 def _bound_claims(scene: Scene, claims: list[Bound]) -> tuple[BoolArray, BoolArray]:
-    """[N] whose volume does not reach the node, and whose does not exist; the first claim decides."""
+    """[N] where a volume does not reach, and where it does not exist; the first claim decides."""
     conflict, no_such, undecided = scene.none(), scene.none(), ~scene.none()
     for claim in claims:
         if not claim.exists:
@@ -177,7 +179,7 @@ def _bound_claims(scene: Scene, claims: list[Bound]) -> tuple[BoolArray, BoolArr
 
 
 def _waiting_claims(scene: Scene, claims: list[Shape]) -> tuple[BoolArray, BoolArray]:
-    """[N] where a claim finds neither volume nor provisioner, and where the space does not suffice."""
+    """[N] where a claim finds neither volume nor provisioner, and where space is short."""
     unmatched, no_space = scene.none(), scene.none()
     for claim in claims:
         if claim.selected_node is not None:
@@ -194,12 +196,12 @@ def _waiting_claims(scene: Scene, claims: list[Shape]) -> tuple[BoolArray, BoolA
 
 
 def _to_provision(scene: Scene, claims: list[Shape]) -> list[tuple[Shape, BoolArray]]:
-    """The claims that need a provisioner, and where: those with a selected node, then those without a volume."""
+    """The claims that need a provisioner, and where: selected nodes first, then without volume."""
     found = [(claim, ~scene.none()) for claim in claims if claim.selected_node is not None]
     taken: dict[str, BoolArray] = {}
-    for claim in sorted(claims, key=lambda claim: claim.request_bytes):
-        if claim.selected_node is None:
-            found.append((claim, ~_matched(scene, claim, taken)))
+    free = [claim for claim in claims if claim.selected_node is None]
+    free.sort(key=lambda claim: claim.request_bytes)
+    found.extend((claim, ~_matched(scene, claim, taken)) for claim in free)
     return found
 
 
@@ -207,12 +209,12 @@ def _matched(scene: Scene, claim: Shape, taken: dict[str, BoolArray]) -> BoolArr
     """[N] where the claim finds a volume; notes in ``taken`` which volume that is."""
     mask = scene.none()
     for volume in matching_volumes(scene, claim):
-        usable = reaches(scene, volume.node_affinity) & ~mask
+        here = reaches(scene, volume.node_affinity) & ~mask
         if volume.name in taken:
-            usable &= ~taken[volume.name]
-        if usable.any():
-            mask |= usable
-            taken[volume.name] = taken.get(volume.name, scene.none()) | usable
+            here &= ~taken[volume.name]
+        if here.any():
+            mask |= here
+            taken[volume.name] = taken.get(volume.name, scene.none()) | here
         if mask.all():
             break
     return mask

@@ -1,7 +1,7 @@
 """NodeVolumeLimits: distinct volumes per CSI driver on a node, against what the node can attach.
 
-A volume that several pods of a node use counts once. VolumeAttachments count too, where no pod on the node
-explains them. A node without CSINode, or a driver without a count, has no limit.
+A volume that several pods of a node use counts once. VolumeAttachments count too, where no pod on
+the node explains them. A node without CSINode, or a driver without a count, has no limit.
 """
 
 import numpy as np
@@ -39,7 +39,7 @@ class Attached:
         return self.counts.setdefault(driver, np.zeros(len(self.scene.nodes), dtype=np.int64))
 
     def limit(self, driver: str) -> IntArray:
-        """[N] how many volumes of the driver each node can attach; no limit is a very large number."""
+        """[N] how many volumes of the driver each node can attach; a very large number if any."""
         unlimited = np.full(len(self.scene.nodes), _UNLIMITED)
         return self.limits.get(driver, unlimited)
 

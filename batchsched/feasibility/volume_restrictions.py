@@ -1,4 +1,4 @@
-"""VolumeRestrictions: disks that cannot be mounted twice on a node, claims that one pod alone may use."""
+"""VolumeRestrictions: disks not to be mounted twice on a node, claims that one pod alone uses."""
 
 from batchsched.feasibility.scene import Reasons, Scene, Verdict, refusal, stacked
 from batchsched.snapshot.pod import Disk, Pod
@@ -53,14 +53,14 @@ def disk_conflicts(scene: Scene) -> Verdict:
 
 
 def exclusive_claims(scene: Scene, pod: Pod) -> list[tuple[str, str]]:
-    """The ReadWriteOncePod claims that a pod names; those of ephemeral volumes are its own anyway."""
+    """The ReadWriteOncePod claims that a pod names; ephemeral volumes' are its own anyway."""
     keys = [(pod.namespace, ref.name) for ref in pod.spec.claims if not ref.ephemeral]
     found = [(key, scene.storage.claims.get(key)) for key in keys]
     return [key for key, claim in found if claim and READ_WRITE_ONCE_POD in claim.access_modes]
 
 
 def claim_in_use(scene: Scene) -> Verdict:
-    """VolumeRestrictions, ReadWriteOncePod: a claim that a pod uses anywhere is taken everywhere."""
+    """VolumeRestrictions, ReadWriteOncePod: a claim in use anywhere is taken everywhere."""
     used = {
         (pod.namespace, ref.name)
         for pod, _ in scene.placed()

@@ -1,8 +1,9 @@
-"""Where the volume of a bound claim can be used, as each node sees it (VolumeBinding, csi-translation-lib).
+"""Where the volume of a bound claim can be used, as each node sees it (VolumeBinding).
 
-Node affinity of volumes is asked of the node's labels alone: fields are left out, and a term of nothing but fields
-matches every node. An in-tree volume on a node whose CSINode says that its plugin was migrated is the CSI driver's
-volume there: its zones are those of the driver's topology key.
+Node affinity of volumes is asked of the node's labels alone: fields are left out, and a term of
+nothing but fields matches every node. An in-tree volume on a node whose CSINode says that its
+plugin was migrated is the CSI driver's volume there: its zones are those of the driver's topology
+key.
 """
 
 from dataclasses import replace

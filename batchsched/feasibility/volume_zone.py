@@ -1,7 +1,8 @@
 """VolumeZone: zone and region labels of bound volumes, against those of the node.
 
-A node that carries none of these labels passes: a cluster without zones has nothing to check. A label of
-the volume may name several zones, joined by ``__``; the old label names match the node's new ones.
+A node that carries none of these labels passes: a cluster without zones has nothing to check. A
+label of the volume may name several zones, joined by ``__``; the old label names match the node's
+new ones.
 """
 
 from batchsched.feasibility.columns import BoolArray
