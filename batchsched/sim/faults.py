@@ -1,0 +1,147 @@
+"""Faults: what goes wrong in a simulation, drawn from a seed, until it stops.
+
+Each seed draws which kinds of fault there are at all and how often (swarm testing): a run in which
+everything fails now and then tests less than many runs in which one thing fails often.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from typing import TypeVar
+
+from batchsched.cycle import Binding, PodKey
+from batchsched.daemon.ports import Change
+from batchsched.sim.cluster import SimCluster
+from batchsched.snapshot.snapshot import Snapshot
+
+Answer = TypeVar("Answer")
+KIND_OFF = 0.4
+"""How likely it is that a kind of fault does not occur in a run."""
+
+
+class Crashed(BaseException):
+    """The scheduler process was killed. Derived like KeyboardInterrupt: nobody may catch it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """How likely each fault is, per occasion."""
+
+    crash: float
+    """before or after each API call"""
+    refused: float
+    """a write is refused without having taken effect"""
+    lost_pod: float
+    """somebody deletes the pod just before it is bound"""
+    watch_delay_max_s: float
+    solve_fails: float
+    solve_takes_max_s: float
+    lost_nodes: int
+    """nodes that leave in the run, and come back after a while"""
+
+
+def draw_rates(random: Random) -> Rates:
+    """Draw which faults a run has, and how often."""
+
+    def rate(most: float) -> float:
+        return 0.0 if random.random() < KIND_OFF else random.uniform(0.05, 1.0) * most
+
+    return Rates(
+        crash=rate(0.05),
+        refused=rate(0.3),
+        lost_pod=rate(0.1),
+        watch_delay_max_s=rate(8.0),
+        solve_fails=rate(0.5),
+        solve_takes_max_s=rate(20.0),
+        lost_nodes=round(rate(4.0)),
+    )
+
+
+class Faults:
+    """The faults of one run.
+
+    Args:
+        seed: The same seed, the same faults.
+        until_s: When they stop; after that everything works.
+        rates: How often; drawn from the seed when not given.
+    """
+
+    def __init__(self, seed: int, until_s: float, rates: Rates | None = None) -> None:
+        """Draw the rates."""
+        self._random = Random(seed)
+        self.rates = rates or draw_rates(self._random)
+        self.until_s = until_s
+        self._now: Callable[[], float] = lambda: 0.0
+
+    def schedule(self, cluster: SimCluster) -> None:
+        """Let nodes leave and come back."""
+        self._now = cluster.clock.now_s
+        names = sorted(cluster.nodes)
+        for _ in range(self.rates.lost_nodes):
+            name = self._random.choice(names)
+            at_s = self._random.uniform(0.0, self.until_s * 0.8)
+            away_s = self._random.uniform(1.0, self.until_s * 0.2)
+            cluster.clock.at(at_s, partial(_leave, cluster, name))
+            node = cluster.nodes[name]
+            cluster.clock.at(at_s + away_s, partial(cluster.add_node, node))
+
+    def happens(self, rate: float) -> bool:
+        """Whether something that happens at this rate happens now."""
+        return rate > 0 and self._now() < self.until_s and self._random.random() < rate
+
+    def watch_delay_s(self) -> float:
+        """How late a watch is."""
+        if not self.happens(1.0 if self.rates.watch_delay_max_s else 0.0):
+            return 0.0
+        return self._random.uniform(0.0, self.rates.watch_delay_max_s)
+
+    def solve(self) -> tuple[float, bool]:
+        """How long a solve takes, and whether it fails."""
+        slow = self.happens(0.5 if self.rates.solve_takes_max_s else 0.0)
+        takes_s = self._random.uniform(0.0, self.rates.solve_takes_max_s) if slow else 0.0
+        return takes_s, self.happens(self.rates.solve_fails)
+
+
+def _leave(cluster: SimCluster, name: str) -> None:
+    if name in cluster.nodes:
+        cluster.lose_node(name)
+
+
+class FaultyCluster:
+    """The port of a process that may be killed at any call, and whose writes may be refused."""
+
+    def __init__(self, cluster: SimCluster, faults: Faults) -> None:
+        """Stand in front of the cluster."""
+        self._cluster, self._faults = cluster, faults
+
+    def snapshot(self) -> Snapshot:
+        """As the port says."""
+        return self._call(self._cluster.snapshot)
+
+    def changes(self) -> Sequence[Change]:
+        """As the port says."""
+        return self._call(self._cluster.changes)
+
+    def bind(self, binding: Binding, *, dry_run: bool = False) -> str | None:
+        """As the port says."""
+        if self._faults.happens(self._faults.rates.refused):
+            return "500 Internal Server Error: etcdserver: request timed out"
+        if not dry_run and self._faults.happens(self._faults.rates.lost_pod):
+            self._cluster.delete(binding.pod, binding.uid, "somebody wanted it")
+        return self._call(lambda: self._cluster.bind(binding, dry_run=dry_run))
+
+    def delete(self, pod: PodKey, uid: str, reason: str) -> str | None:
+        """As the port says."""
+        if self._faults.happens(self._faults.rates.refused):
+            return "500 Internal Server Error: etcdserver: request timed out"
+        return self._call(lambda: self._cluster.delete(pod, uid, reason))
+
+    def _call(self, call: Callable[[], Answer]) -> Answer:
+        """Call, with a chance to be killed before it and after it."""
+        if self._faults.happens(self._faults.rates.crash):
+            raise Crashed
+        answer = call()
+        if self._faults.happens(self._faults.rates.crash):
+            raise Crashed
+        return answer
