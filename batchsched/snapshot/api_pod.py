@@ -1,8 +1,9 @@
 """Pods, as far as a scheduler reads them. See ``api``."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NotRequired, Required
 
-from pydantic import Field, model_validator
+from pydantic import Field, TypeAdapter, model_validator, with_config
+from typing_extensions import TypedDict
 
 from batchsched.snapshot.api import (
     Amounts,
@@ -194,38 +195,6 @@ class PodSpecModel(Api):
     host_users: bool | None = None
 
 
-class ClaimStatusModel(Api):
-    """One of ``status.resourceClaimStatuses``."""
-
-    name: NotEmpty
-    resource_claim_name: str | None = None
-
-
-class PodPhaseModel(Api):
-    """``status``, the part that every pod has."""
-
-    phase: Literal["Pending", "Running", "Succeeded", "Failed", "Unknown", ""] | None = None
-    nominated_node_name: str | None = None
-    resource_claim_statuses: list[ClaimStatusModel] | None = None
-
-
-class BoundModel(Api):
-    """The one field of ``spec`` that differs from replica to replica."""
-
-    node_name: str | None = None
-
-
-class ReplicaMetadata(Api):
-    """The part of ``metadata`` that differs from replica to replica."""
-
-    name: Name
-    namespace: str | None = None
-    uid: str | None = None
-    annotations: StringMap | None = None
-    creation_timestamp: str | None = None
-    deletion_timestamp: str | None = None
-
-
 class SharedMetadata(Api):
     """The part of ``metadata`` that replicas mostly share."""
 
@@ -233,12 +202,55 @@ class SharedMetadata(Api):
     owner_references: list[Owner] | None = None
 
 
-class PodModel(Api):
-    """What differs from pod to pod; the rest is read apart, once for all replicas."""
+class ClaimStatusModel(Api):
+    """One of ``status.resourceClaimStatuses``."""
+
+    name: NotEmpty
+    resource_claim_name: str | None = None
+
+
+# What differs from pod to pod is checked once a pod, and so in the form that is checked fastest:
+# typed dicts, which cost a third of what models do. All else is read once for all replicas.
+
+
+@with_config(Api.model_config)
+class ReplicaMetadata(TypedDict, total=False):
+    """The part of ``metadata`` that differs from replica to replica."""
+
+    name: Required[Name]
+    namespace: str | None
+    uid: str | None
+    annotations: StringMap | None
+    creation_timestamp: str | None
+    deletion_timestamp: str | None
+
+
+@with_config(Api.model_config)
+class ReplicaSpec(TypedDict, total=False):
+    """The one field of ``spec`` that differs from replica to replica."""
+
+    node_name: str | None
+
+
+@with_config(Api.model_config)
+class ReplicaStatus(TypedDict, total=False):
+    """The part of ``status`` that every pod has."""
+
+    phase: Literal["Pending", "Running", "Succeeded", "Failed", "Unknown", ""] | None
+    nominated_node_name: str | None
+    resource_claim_statuses: list[ClaimStatusModel] | None
+
+
+@with_config(Api.model_config)
+class Replica(TypedDict):
+    """A pod, without what it shares with its replicas."""
 
     metadata: ReplicaMetadata
-    spec: BoundModel
-    status: PodPhaseModel | None = None
+    spec: ReplicaSpec
+    status: NotRequired[ReplicaStatus | None]
+
+
+REPLICA = TypeAdapter(Replica)
 
 
 class ContainerStatusModel(Api):

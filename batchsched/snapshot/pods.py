@@ -14,12 +14,12 @@ from pydantic import ValidationError
 
 from batchsched.snapshot.api import Api, aliases
 from batchsched.snapshot.api_pod import (
+    REPLICA,
     ContainerModel,
     ContainerStatusModel,
-    PodModel,
-    PodPhaseModel,
     PodResizeModel,
     PodSpecModel,
+    ReplicaStatus,
     SharedMetadata,
 )
 from batchsched.snapshot.api_volumes import VolumeSources
@@ -39,7 +39,7 @@ _RESIZE_FIELDS = aliases(PodResizeModel) - {"conditions"}
 _VOLUME_SOURCES = aliases(VolumeSources) - {"name"}
 _ANNOTATIONS = frozenset({"scheduling.k8s.io/group-name", "kubernetes.io/config.mirror"})
 _OWN_PREFIX = "batchsched.io/"
-_NO_STATUS = PodPhaseModel()
+_NO_STATUS: ReplicaStatus = {}
 
 
 _Shared: TypeAlias = tuple[Pairs, OwnerRef | None]
@@ -71,29 +71,33 @@ class PodReader:
         Raises:
             InputError: for what the API server would have refused.
         """
-        model = _checked(PodModel, raw)
-        meta, status = model.metadata, model.status or _NO_STATUS
+        try:
+            replica = REPLICA.validate_python(raw)
+        except ValidationError as error:
+            raise input_error(error) from None
+        meta, status = replica["metadata"], replica.get("status") or _NO_STATUS
         labels, owner = self._labels_and_owner(raw["metadata"])
         decoded = self._decode(raw["spec"], labels)
-        spec = decoded.spec
+        spec, name = decoded.spec, meta["name"]
         if decoded.has_own_claims:
-            spec = replace(spec, claims=own_claims(meta.name, spec.claims))
-        node = model.spec.node_name or None
+            spec = replace(spec, claims=own_claims(name, spec.claims))
+        node = replica["spec"].get("node_name") or None
+        notes, made = meta.get("annotations"), status.get("resource_claim_statuses")
         return Pod(
-            namespace=meta.namespace or "default",
-            name=meta.name,
-            uid=meta.uid or "",
+            namespace=meta.get("namespace") or "default",
+            name=name,
+            uid=meta.get("uid") or "",
             labels=labels,
-            annotations=_annotations(meta.annotations) if meta.annotations else (),
+            annotations=_annotations(notes) if notes else (),
             spec=spec,
             node=node,
-            phase=status.phase or "Pending",
-            deleting=meta.deletion_timestamp is not None,
-            nominated_node=status.nominated_node_name or None,
+            phase=status.get("phase") or "Pending",
+            deleting=meta.get("deletion_timestamp") is not None,
+            nominated_node=status.get("nominated_node_name") or None,
             requests=_held(decoded, raw.get("status")) if node else spec.requests,
             owner=owner,
-            created=meta.creation_timestamp or "",
-            claim_names=_claim_names(status) if status.resource_claim_statuses else (),
+            created=meta.get("creation_timestamp") or "",
+            claim_names=tuple((c.name, c.resource_claim_name) for c in made or ()),
         )
 
     def _labels_and_owner(self, raw: dict[str, Any]) -> _Shared:
@@ -218,8 +222,3 @@ def _annotations(found: dict[str, str]) -> Pairs:
             if key in _ANNOTATIONS or key.startswith(_OWN_PREFIX)
         )
     )
-
-
-def _claim_names(status: PodPhaseModel) -> tuple[tuple[str, str | None], ...]:
-    """Which ResourceClaims were made for the pod."""
-    return tuple((c.name, c.resource_claim_name) for c in status.resource_claim_statuses or ())
