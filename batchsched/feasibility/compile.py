@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from batchsched.feasibility.classes import pod_classes
 from batchsched.feasibility.columns import IntArray
-from batchsched.feasibility.devices import UNSUPPORTED, needs_allocation
+from batchsched.feasibility.devices import needs_allocation
 from batchsched.feasibility.filters import LASTING, prefilter, verdicts
 from batchsched.feasibility.gangs import Gangs, gangs_of, open_nodes
 from batchsched.feasibility.problem import Excluded, Gang, PodClass, Problem
@@ -19,7 +19,7 @@ from batchsched.feasibility.volume_restrictions import conflict, exclusive_claim
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.snapshot import Snapshot, Window, holding
 
-UNSCHEDULABLE = "Unschedulable"
+UNSUPPORTED_CONSTRAINT = "UnsupportedConstraint"
 
 
 def compile_problem(snapshot: Snapshot, window: Window) -> Problem:
@@ -82,7 +82,9 @@ def _scene(
     for pods_of in scene.classes:
         message = needs_allocation(scene, pods_of.pods[0])
         if message is not None:
-            unsupported.update({p.key: Excluded(p, UNSUPPORTED, message) for p in pods_of.pods})
+            unsupported.update(
+                {p.key: Excluded(p, UNSUPPORTED_CONSTRAINT, message) for p in pods_of.pods}
+            )
     if unsupported:
         pods = tuple(pod for pod in pods if pod.key not in unsupported)
         scene = make_scene(snapshot, pod_classes(snapshot, pods, gangs.gang_of), fixed)
