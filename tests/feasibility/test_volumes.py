@@ -144,7 +144,7 @@ def test_a_volume_has_to_match_in_every_way(fields: dict[str, Any]) -> None:
         access_modes=("ReadWriteOnce",),
         selector=selector({"tier": "fast"}),
     )
-    good = {"access_modes": ("ReadWriteOnce",), "labels": (("tier", "fast"),)}
+    good: dict[str, Any] = {"access_modes": ("ReadWriteOnce",), "labels": (("tier", "fast"),)}
     objects: dict[str, Any] = {"claims": [wanted], "storage_classes": [WAITING]}
     assert fits(using("c"), NODES, volumes=[volume(**good)], **objects) == ["na", "nb"]
     assert fits(using("c"), NODES, volumes=[volume(**{**good, **fields})], **objects) == []
