@@ -136,8 +136,8 @@ class Plan(_Part):
 
 
 def tier(name: str, value: int, bound: int) -> PlanTier:
-    """A tier, with the gap that value and bound leave: relative to the bound, 0 when they meet."""
-    gap = abs(bound - value) / max(1, abs(bound))
+    """A tier, with the gap that value and bound leave: relative to the larger, 0 when they meet."""
+    gap = abs(bound - value) / max(1, abs(bound), abs(value))
     return PlanTier(
         name=name,
         value=value,

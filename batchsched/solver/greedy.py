@@ -1,11 +1,12 @@
 """Greedy: best fit by priority, gangs whole or not at all. Feasible, and there at once.
 
-Classes go by priority, then largest first. A class whose rows are shared by no two of its columns
-(beyond its size) is placed in one stroke over all nodes; others pod by pod through ``Incumbent``.
+Classes go by priority, then largest first. A class whose columns share no more than one row (that
+of its size, say) is placed in one stroke over all nodes; others pod by pod through ``Incumbent``.
 The score prefers the node that is left with the least, each resource weighed by how scarce it is,
 so that pods without a GPU stay off the nodes with one.
 """
 
+from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
@@ -13,10 +14,18 @@ import numpy.typing as npt
 
 from batchsched.solver.budget import Budget
 from batchsched.solver.incumbent import Incumbent
-from batchsched.solver.model import Bundle, Model
+from batchsched.solver.model import NO_LIMIT, Bundle, Cells, Model
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Room:
+    """By how much each of some columns may rise, and all of them together."""
+
+    each: IntArray
+    together: int
 
 
 class Greedy:
@@ -74,9 +83,8 @@ class Greedy:
         aimed = np.flatnonzero(targets[cells.columns])
         room = self._room(cells.columns) if len(aimed) else None
         if room is not None:
-            amounts = np.minimum(targets[cells.columns], room)[aimed]
-            self._take(unit, cells.nodes[aimed], amounts)
-            self.point.raise_all(cells.columns[aimed], amounts)
+            each = np.minimum(targets[cells.columns], room.each)
+            self._fill(unit, cells, aimed, _Room(each, room.together))
             return
         for at in aimed.tolist():
             column, amount = int(cells.columns[at]), int(targets[cells.columns[at]])
@@ -115,31 +123,38 @@ class Greedy:
         if room is None:
             self._place_one_by_one(c)
             return
+        self._fill(c, cells, np.argsort(self._leftover(c, cells.nodes), kind="stable"), room)
+
+    def _fill(self, c: int, cells: Cells, order: IntArray, room: "_Room") -> None:
+        """Fill the cells in order, each as far as it has room, until nothing is left to place."""
         unplaced = self.problem.classes[c].size - int(self.point.x[cells.columns].sum())
-        order = np.argsort(self._leftover(c, cells.nodes), kind="stable")
-        until = np.minimum(np.cumsum(room[order]), unplaced)
+        until = np.minimum(np.cumsum(room.each[order]), min(unplaced, room.together))
         amounts = np.diff(until, prepend=0)
-        used = order[amounts > 0]
-        self._take(c, cells.nodes[used], amounts[amounts > 0])
-        self.point.raise_all(cells.columns[used], amounts[amounts > 0])
+        used, amounts = order[amounts > 0], amounts[amounts > 0]
+        self._take(c, cells.nodes[used], amounts)
+        self.point.raise_all(cells.columns[used], amounts)
 
-    def _room(self, columns: IntArray) -> IntArray | None:
-        """By how much each column of a class may rise, if they share no row but that of its size.
+    def _room(self, columns: IntArray) -> "_Room | None":
+        """How far the columns of a class may rise, where that is easily said.
 
-        ``None`` where they share more, or where a rule's own column would have to move.
+        ``None`` where they share more than one row, or a rule's own column would have to move.
         """
-        program = self.point.program
+        program, activity = self.point.program, self.point.activity
         at, owner = program.entries_of(columns)
         rows, coefficients = program.by_column.rows[at], program.by_column.coefficients[at]
-        shared = np.bincount(rows, minlength=program.height) > 1
-        one_sided = np.all(coefficients > 0) and np.all(program.row_lower[rows] <= -(2**62))
-        if np.count_nonzero(shared) > 1 or not one_sided or np.any(program.speaks_of_added[rows]):
+        one_sided = np.all(coefficients > 0) and np.all(program.row_lower[rows] <= -NO_LIMIT)
+        if not one_sided or np.any(program.speaks_of_added[rows]):
             return None
-        room = program.upper[columns] - self.point.x[columns]
-        np.minimum.at(
-            room, owner, (program.row_upper[rows] - self.point.activity[rows]) // coefficients
-        )
-        return np.asarray(np.maximum(room, 0), dtype=np.int64)
+        shared = np.flatnonzero(np.bincount(rows, minlength=program.height) > 1)
+        if len(shared) > 1:
+            return None
+        each = program.upper[columns] - self.point.x[columns]
+        np.minimum.at(each, owner, (program.row_upper[rows] - activity[rows]) // coefficients)
+        together = NO_LIMIT
+        if len(shared):
+            dearest = int(coefficients[rows == shared[0]].max())
+            together = int(program.row_upper[shared[0]] - activity[shared[0]]) // dearest
+        return _Room(np.maximum(each, 0), max(together, 0))
 
     def _place_one_by_one(self, c: int) -> None:
         """Place pods of a class one at a time, each on the tightest node that takes it."""

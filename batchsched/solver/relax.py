@@ -7,52 +7,73 @@ Bounds).
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from ortools.linear_solver.python import model_builder_helper as helper
 
 from batchsched.solver.program import Program
+from batchsched.solver.quotient import quotient
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
+NO_LIMIT = 2**62
 SLACK = 1e-6
 """Added to a bound before it is rounded down: far above the rounding errors of sums of doubles."""
 
 
 @dataclass(frozen=True, slots=True)
 class Relaxation:
-    """A fractional point [width] (or ``None``), reduced costs [width], and a proven bound."""
+    """A fractional point [width] (or ``None``), and a proven bound."""
 
     x: FloatArray | None
-    reduced_costs: FloatArray
     bound: int
 
 
 def relax(
     program: Program, objective: IntArray, limit_s: float, *, deterministic: bool
 ) -> Relaxation:
-    """Maximise ``objective . x`` over the relaxed program with GLOP."""
-    from scipy import sparse  # noqa: PLC0415 -- 0.2 s that only big programs should pay
+    """Maximise ``objective . x`` over the relaxed program with GLOP: a vertex and a bound."""
+    solved = _glop(program, objective, limit_s, deterministic=deterministic)
+    top = highest(program, objective)
+    if solved is None:
+        return Relaxation(None, top)
+    point, duals = solved
+    return Relaxation(point, min(top, lagrangian(program, objective, duals)))
 
+
+def quick_bound(
+    program: Program, objective: IntArray, limit_s: float, *, deterministic: bool
+) -> int | None:
+    """The same bound from the program's quotient; ``None`` where there is too little symmetry.
+
+    The quotient's point is an average over what is alike, and so of no use for rounding.
+    """
+    small = quotient(program, objective)
+    if small is None:
+        return None
+    solved = _glop(small.program, small.objective, limit_s, deterministic=deterministic)
+    if solved is None:
+        return None
+    duals = (solved[1] / small.row_size)[small.row_part]
+    return min(highest(program, objective), lagrangian(program, objective, duals))
+
+
+def _glop(
+    program: Program, objective: IntArray, limit_s: float, *, deterministic: bool
+) -> tuple[FloatArray, FloatArray] | None:
+    """A point [width] and duals [height], >= 0 where they price upper bounds of rows."""
     scale = _row_scale(program)
-    matrix = sparse.csr_matrix(
-        (
-            program.coefficients / scale[program.entry_rows],
-            program.columns.astype(np.int32),
-            program.first.astype(np.int32),
-        ),
-        shape=(program.height, program.width),
-    )
-    row_lower, row_upper = _as_float(program.row_lower, scale), _as_float(program.row_upper, scale)
+    matrix = _matrix(program, program.coefficients / scale[program.entry_rows])
     model = helper.ModelBuilderHelper()
     model.fill_model_from_sparse_data(
         program.lower.astype(np.float64),
         program.upper.astype(np.float64),
         -objective.astype(np.float64),
-        row_lower,
-        row_upper,
+        _as_float(program.row_lower, scale),
+        _as_float(program.row_upper, scale),
         matrix,
     )
     solver = helper.ModelSolverHelper("glop")
@@ -62,11 +83,16 @@ def relax(
         solver.set_time_limit_in_seconds(limit_s)
     solver.solve(model)
     if not solver.has_solution():
-        return Relaxation(None, np.zeros(program.width), highest(program, objective))
-    duals = -np.asarray(solver.dual_values(), dtype=np.float64)
-    costs, bound = _lagrangian(program, objective, matrix, (row_lower, row_upper), duals)
+        return None
     point = np.clip(np.asarray(solver.variable_values()), program.lower, program.upper)
-    return Relaxation(point, costs, min(bound, highest(program, objective)))
+    return point, -np.asarray(solver.dual_values(), dtype=np.float64) / scale
+
+
+def _matrix(program: Program, values: FloatArray) -> Any:  # noqa: ANN401 -- scipy has no stubs here
+    from scipy import sparse  # noqa: PLC0415 -- 0.2 s that only big programs should pay
+
+    columns, first = program.columns.astype(np.int32), program.first.astype(np.int32)
+    return sparse.csr_matrix((values, columns, first), shape=(program.height, program.width))
 
 
 def highest(program: Program, objective: IntArray) -> int:
@@ -91,22 +117,17 @@ def _as_float(bounds: IntArray, scale: FloatArray) -> FloatArray:
     return floats
 
 
-def _lagrangian(
-    program: Program,
-    objective: IntArray,
-    matrix: object,
-    row_bounds: tuple[FloatArray, FloatArray],
-    duals: FloatArray,
-) -> tuple[FloatArray, int]:
-    """Reduced costs and the bound for maximisation; ``duals`` >= 0 price upper bounds of rows."""
-    row_lower, row_upper = row_bounds
-    usable = np.where(duals > 0, np.isfinite(row_upper), np.isfinite(row_lower))
+def lagrangian(program: Program, objective: IntArray, duals: FloatArray) -> int:
+    """The bound that any duals [height] prove, for maximisation."""
+    upper, lower = program.row_upper, program.row_lower
+    usable = np.where(duals > 0, upper < NO_LIMIT, lower > -NO_LIMIT)
     duals = np.where(usable, duals, 0.0)
-    of_rows = np.where(
-        duals > 0,
-        duals * np.where(np.isfinite(row_upper), row_upper, 0.0),
-        duals * np.where(np.isfinite(row_lower), row_lower, 0.0),
+    of_rows = duals * np.where(duals > 0, upper, lower)
+    priced = np.bincount(
+        program.columns,
+        program.coefficients * duals[program.entry_rows],
+        minlength=program.width,
     )
-    costs = objective.astype(np.float64) - np.asarray(matrix.T @ duals)  # type: ignore[attr-defined]
+    costs = objective - priced
     value = float(of_rows.sum() + np.maximum(costs * program.lower, costs * program.upper).sum())
-    return costs, int(np.floor(value + SLACK + 1e-9 * abs(value)))
+    return int(np.floor(value + SLACK + 1e-9 * abs(value)))

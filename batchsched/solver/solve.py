@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from batchsched.solver.budget import Budget
-from batchsched.solver.cpsat import Search, maximise
+from batchsched.solver.cpsat import ModelDefectError, Search, maximise
 from batchsched.solver.greedy import Greedy
 from batchsched.solver.incumbent import Incumbent
 from batchsched.solver.model import Model, Stage, Tier
 from batchsched.solver.program import Program
-from batchsched.solver.relax import highest, relax
+from batchsched.solver.relax import highest, quick_bound, relax
 from batchsched.solver.search import COLUMNS_MAX, Effort, Task, improve
 from batchsched.solver.settle import settle
 
@@ -103,6 +103,9 @@ class _Solve:
             program = self._program(stage)
             objective = stage.tier.objective(program.width)
             x = self._enter(stage, program, objective, x)
+            if not program.accepts(x):
+                message = f"the incumbent breaks a row of the model of {stage.tier.name}"
+                raise ModelDefectError(message)
             weights = [_weight(s.tier) for s in self.model.stages[i:]]
             share_s = self.budget.remaining_s * weights[0] / sum(weights)
             x, bound = self._improve(stage.tier, program, objective, x, share_s)
@@ -162,6 +165,9 @@ class _Solve:
     ) -> tuple[IntArray, int]:
         """The relaxation for bound and rounding, then neighbourhoods."""
         before_s = self.budget.remaining_s
+        bound = min(bound, self._quick_bound(program, objective))
+        if int(objective @ x) >= bound:
+            return x, bound
         fractional, proven = self._relax(program, objective)
         bound = min(bound, proven)
         start = self.clock()
@@ -174,6 +180,14 @@ class _Solve:
         x = improve(task, x, left_s, self.budget, Effort(self.limits.workers, self.limits.seed))
         self._took("search", start)
         return x, bound
+
+    def _quick_bound(self, program: Program, objective: IntArray) -> int:
+        start = self.clock()
+        limit_s = max(self.budget.remaining_s, 0.01)
+        known = self.budget.deterministic
+        bound = quick_bound(program, objective, limit_s, deterministic=known)
+        self._took("relax", start)
+        return highest(program, objective) if bound is None else bound
 
     def _relax(self, program: Program, objective: IntArray) -> tuple[FloatArray | None, int]:
         start = self.clock()
