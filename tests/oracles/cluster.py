@@ -171,7 +171,20 @@ class Cluster:
             and set(pod.spec.features) <= set(node.features)
             and all(terms_hold(claim.node_selector, node) for claim in self.devices(pod))
             and not any(self.storage.driver_missing(node, driver) for driver in drivers)
+            and self._attaches(pod, node)
         )
+
+    def _attaches(self, pod: Pod, node: Node) -> bool:
+        """Whether kube-scheduler's count of volumes lets the pod in as the node is now (§C11)."""
+        running = [stand.pod for stand in self.fixed if stand.node is node]
+        used = {volume for other in running for volume in self.storage.attached(other, node)}
+        there, new = used | self.storage.attachments(node), self.storage.attached(pod, node) - used
+        for driver in {driver for driver, _ in new}:
+            limit = self.storage.limit(node, driver)
+            total = [d for d, _ in (*there, *new)].count(driver)
+            if limit is not None and total > limit:
+                return False
+        return True
 
     def final(self, places: Places) -> tuple[Stand, ...]:
         """The final state of a plan."""

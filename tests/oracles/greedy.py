@@ -1,8 +1,8 @@
 """What a scheduler that decides pod by pod can place at best: the yardstick of the cases.
 
 Each pod in turn, highest priority first, goes to the feasible node that is least allocated
-(kube-scheduler's default score); a gang is tried whole when its first pod's turn comes and undone if
-it falls short. Ties are tried all ways, so the figure is what no luck improves.
+(kube-scheduler's default score); a gang is tried whole when its first pod's turn comes and undone
+if it falls short. Ties are tried all ways, so the figure is what no luck improves.
 """
 
 from batchsched.snapshot.pod import Pod
