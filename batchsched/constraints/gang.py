@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from batchsched.plan.groups import runs
 from batchsched.plan.state import FinalState, Placed, Violation
-from batchsched.snapshot.pod import Pod
 from batchsched.solver.model import IntArray, Model
 from batchsched.solver.sums import Entries, numbered
 
@@ -75,7 +75,7 @@ class Gang:
         running = dict.fromkeys(placed, 0)
         for pod in state.snapshot.pods:
             group = group_of.get(pod.key)
-            if group in running and _runs(pod) and pod.key not in state.evicted:
+            if group in running and runs(pod) and pod.key not in state.evicted:
                 running[group] += 1
         for group in sorted(placed):
             about, first = state.snapshot.groups[group], placed[group][0]
@@ -86,8 +86,3 @@ class Gang:
             if problem is not None:
                 message = f"pod group {about.namespace}/{about.name}: {problem}"
                 yield Violation(self.name, first.pod.full_name, first.node.name, message)
-
-
-def _runs(pod: Pod) -> bool:
-    """Whether a pod is a running member: bound, not ended, not on its way out."""
-    return pod.node is not None and not pod.terminal and not pod.deleting

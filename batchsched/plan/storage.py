@@ -33,6 +33,9 @@ class Storage:
         self.classes = {each.name: each for each in snapshot.storage_classes}
         self.drivers = {driver.name: driver for driver in snapshot.csi_drivers}
         self.csi_nodes = {node.name: node for node in snapshot.csi_nodes}
+        self._of_class: dict[str, list[PersistentVolume]] = {}
+        for volume in snapshot.volumes:
+            self._of_class.setdefault(volume.storage_class, []).append(volume)
 
     def claims_of(self, pod: Pod) -> Iterator[tuple[ClaimRef, PersistentVolumeClaim | None]]:
         """Each claim that a pod names, with the claim if it exists."""
@@ -42,6 +45,10 @@ class Storage:
     def volume_of(self, claim: PersistentVolumeClaim) -> PersistentVolume | None:
         """The volume that a claim names, if it exists."""
         return self.volumes.get(claim.volume_name) if claim.volume_name else None
+
+    def of_class(self, name: str) -> list[PersistentVolume]:
+        """The volumes of a storage class."""
+        return self._of_class.get(name, [])
 
     def class_of(self, claim: PersistentVolumeClaim) -> StorageClass | None:
         """The storage class of a claim, if it exists."""

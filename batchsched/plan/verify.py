@@ -125,7 +125,7 @@ def fixed(snapshot: Snapshot, window: Window) -> Iterator[tuple[Pod, str]]:
             continue
         if pod.node is not None:
             yield pod, pod.node
-        elif pod.nominated_node is not None and pod.key not in decided:
+        elif pod.nominated_node and pod.key not in decided:
             yield pod, pod.nominated_node
 
 

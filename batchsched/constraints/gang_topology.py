@@ -1,0 +1,87 @@
+"""Gang topology: a group that asks for one domain stands in one domain, running members among it.
+
+Source: FORMULATION §C9; topology-aware workload scheduling. Nodes without the key receive no
+member, and running members pin the domain: both are in the candidates.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from batchsched.plan.groups import runs
+from batchsched.plan.state import FinalState, Violation
+from batchsched.snapshot.group import PodGroup
+from batchsched.solver.model import IntArray, Model
+from batchsched.solver.sums import Entries, add_up
+
+
+@dataclass(frozen=True, slots=True)
+class GangTopology:
+    """``required_topology`` of pod groups."""
+
+    name: str = "gang_topology"
+
+    def post(self, model: Model) -> None:
+        """Group by group: there are few."""
+        members: dict[int, list[int]] = {}
+        for index, pods in enumerate(model.problem.classes):
+            if pods.group is not None:
+                members.setdefault(pods.group, []).append(index)
+        for group in sorted(members):
+            key = model.problem.gangs[group].group.required_topology
+            if key is not None:
+                self._post_group(model, np.array(members[group], dtype=np.int64), key)
+
+    def _post_group(self, model: Model, classes: IntArray, key: str) -> None:
+        """``x <= U u_d`` for each class and domain, and one u at most."""
+        problem = model.problem
+        cells = model.cells(classes)
+        domain = problem.domains(key).of_node[cells.nodes]
+        if len(np.unique(domain)) <= 1:
+            return
+        pairs, of_cell = np.unique(np.stack([cells.classes, domain]), axis=1, return_inverse=True)
+        of_cell = of_cell.ravel()
+        room = add_up(of_cell, problem.upper[cells.classes, cells.nodes], pairs.shape[1])
+        most = np.minimum(room, problem.class_size[pairs[0]])
+        domains, of_pair = np.unique(pairs[1], return_inverse=True)
+        chosen = model.add_columns(self.name, 1, len(domains))
+        entries: list[Entries] = [(of_cell, cells.columns, 1)]
+        entries.append((np.arange(len(most)), chosen[of_pair.ravel()], -most))
+        model.add_rows(self.name, len(most), entries, upper=0)
+        model.add_rows(self.name, 1, [(0, chosen, 1)], upper=1)
+
+    def check(self, state: FinalState) -> Iterator[Violation]:
+        """Placed members of such a group are in one domain, where its running members are."""
+        group_of = dict(state.snapshot.group_of)
+        domains: dict[int, set[str]] = {}
+        for pod in state.snapshot.pods if _some(state.snapshot.groups) else ():
+            group = group_of.get(pod.key, -1)
+            domain = _domain(state, state.snapshot.groups[group], pod.node) if group >= 0 else None
+            if domain is not None and runs(pod) and pod.key not in state.evicted:
+                domains.setdefault(group, set()).add(domain)
+        for placed in state.placed:
+            group = group_of.get(placed.pod.key, -1)
+            key = state.snapshot.groups[group].required_topology if group >= 0 else None
+            if key is None:
+                continue
+            domain = _domain(state, state.snapshot.groups[group], placed.node.name)
+            if domain is None:
+                problem = f"its pod group needs nodes with the label {key}"
+            elif domains.setdefault(group, {domain}) != {domain}:
+                problem = f"its pod group is not in one domain of {key}"
+            else:
+                continue
+            yield Violation(self.name, placed.pod.full_name, placed.node.name, problem)
+
+
+def _some(groups: tuple[PodGroup, ...]) -> bool:
+    """Whether any group asks for a topology."""
+    return any(group.required_topology is not None for group in groups)
+
+
+def _domain(state: FinalState, group: PodGroup, node: str | None) -> str | None:
+    """The domain that the group would be in with a member on this node."""
+    if group.required_topology is None or node is None:
+        return None
+    return state.census.values(group.required_topology).get(node)
