@@ -7,6 +7,16 @@ from pathlib import Path
 from batchsched.snapshot.errors import InputError
 
 
+def check_writable(path: str) -> None:
+    """See that the folder of an output file is there, before the work is done.
+
+    Raises:
+        InputError: It is not.
+    """
+    if path != "-" and not Path(path).parent.is_dir():
+        raise InputError("cannot be written; name a file in an existing folder", source=path)
+
+
 def write_whole(path: str, content: bytes) -> None:
     """Write a file so that nobody ever sees half of it; ``-`` is stdout.
 

@@ -9,7 +9,7 @@ import orjson
 import yaml
 
 from batchsched.cli.files import load
-from batchsched.cli.output import write_whole
+from batchsched.cli.output import check_writable, write_whole
 from batchsched.cli.profiles import load_profile
 from batchsched.cli.summary import print_summary, progress_line
 from batchsched.plan.plan import Plan
@@ -93,6 +93,8 @@ def solve(  # noqa: PLR0917 -- one parameter for each option
     stdin.
     """
     _refuse_evictions(preemption, moves)
+    if output is not None:
+        check_writable(output)
     chosen = load_profile(profile)
     start_s = time.monotonic()
     snapshot, sha256 = load(snapshots)
@@ -127,6 +129,8 @@ def _refuse_evictions(preemption: str, moves: str) -> None:
             "evicting running pods is not available yet; use --preemption never",
             source="--preemption",
         )
+    if moves != "unlimited" and not moves.isdecimal():
+        raise InputError(f"is {moves!r}; give a number, or unlimited", source="--moves")
     if moves != "0":
         raise InputError(
             "moving running pods is not available yet; use --moves 0", source="--moves"

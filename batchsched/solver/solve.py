@@ -77,6 +77,8 @@ def solve(
     return _Solve(model, limits, clock, progress or (lambda *_: None)).run()
 
 
+GREEDY_S_MIN = 0.2
+"""What the greedy may take however short the limit is: there is always a plan, never a bad one."""
 ROUNDING = 1e-6
 """What a count may be short of an integer and still be taken for it: GLOP's tolerance."""
 
@@ -97,7 +99,9 @@ class _Solve:
 
     def run(self) -> Solution:
         start = self.clock()
-        x = Greedy(self.model, Incumbent(self._base), self.budget).complete().x
+        greedy_s = max(self.budget.remaining_s, GREEDY_S_MIN)
+        budget = Budget(greedy_s, None if self.limits.deterministic else self.clock)
+        x = Greedy(self.model, Incumbent(self._base), budget).complete().x
         self._took("greedy", start)
         for i, stage in enumerate(self.model.stages):
             program = self._program(stage)
@@ -157,49 +161,60 @@ class _Solve:
             x = answer.x
         bound = min(bound, answer.bound)
         if not answer.optimal:
-            bound = min(bound, self._relax(program, objective)[1])
+            bound = min(bound, self._relax(program, objective, self.budget.remaining_s)[1])
         return x, bound
 
     def _in_parts(
         self, program: Program, objective: IntArray, x: IntArray, bound: int, share_s: float
     ) -> tuple[IntArray, int]:
-        """The relaxation for bound and rounding, then neighbourhoods."""
+        """The relaxation for a bound and, for placed tiers, a point to round; then neighbourhoods.
+
+        A vertex of the relaxation says where pods go; of a packing it says little.
+        """
         before_s = self.budget.remaining_s
-        bound = min(bound, self._quick_bound(program, objective))
-        if int(objective @ x) >= bound:
-            return x, bound
-        fractional, proven = self._relax(program, objective)
-        bound = min(bound, proven)
+        to_round = program.width == self._base.width
+        proven = self._quick_bound(program, objective, share_s / 2)
+        if proven is not None:
+            bound = min(bound, proven)
+        if int(objective @ x) < bound and (to_round or proven is None):
+            limit_s = share_s if to_round else share_s / 2
+            fractional, proven = self._relax(program, objective, limit_s)
+            bound = min(bound, proven)
+            if fractional is not None and to_round:
+                x = self._round(program, objective, fractional, x)
         start = self.clock()
-        if fractional is not None and program.width == self._base.width:
-            rounded = self._round(fractional)
-            if program.accepts(rounded) and objective @ rounded > objective @ x:
-                x = rounded
         task = Task(self.model, program, objective, bound)
         left_s = share_s - (before_s - self.budget.remaining_s)
         x = improve(task, x, left_s, self.budget, Effort(self.limits.workers, self.limits.seed))
         self._took("search", start)
         return x, bound
 
-    def _quick_bound(self, program: Program, objective: IntArray) -> int:
+    def _quick_bound(self, program: Program, objective: IntArray, limit_s: float) -> int | None:
         start = self.clock()
-        limit_s = max(self.budget.remaining_s, 0.01)
-        known = self.budget.deterministic
-        bound = quick_bound(program, objective, limit_s, deterministic=known)
+        counted = self.budget.deterministic
+        bound = quick_bound(program, objective, max(limit_s, 0.01), deterministic=counted)
         self._took("relax", start)
-        return highest(program, objective) if bound is None else bound
+        return bound
 
-    def _relax(self, program: Program, objective: IntArray) -> tuple[FloatArray | None, int]:
+    def _relax(
+        self, program: Program, objective: IntArray, limit_s: float
+    ) -> tuple[FloatArray | None, int]:
         start = self.clock()
-        limit_s = max(self.budget.remaining_s, 0.01)
-        result = relax(program, objective, limit_s, deterministic=self.budget.deterministic)
+        counted = self.budget.deterministic
+        result = relax(program, objective, max(limit_s, 0.01), deterministic=counted)
         self._took("relax", start)
         return result.x, result.bound
 
-    def _round(self, fractional: FloatArray) -> IntArray:
-        """Round the counts down, then complete greedily, priority by priority."""
+    def _round(
+        self, program: Program, objective: IntArray, fractional: FloatArray, x: IntArray
+    ) -> IntArray:
+        """Round the counts down, complete greedily by priority; the better of that and ``x``."""
+        start = self.clock()
         targets = np.floor(fractional[: self._base.counts] + ROUNDING).astype(np.int64)
-        return Greedy(self.model, Incumbent(self._base), self.budget).complete(targets).x
+        point = Greedy(self.model, Incumbent(self._base), self.budget).complete(targets)
+        better = program.accepts(point.x) and objective @ point.x > objective @ x
+        self._took("search", start)
+        return point.x if better else x
 
     def _took(self, phase: str, start: float) -> None:
         self.seconds[phase] += self.clock() - start

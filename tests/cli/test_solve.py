@@ -1,0 +1,139 @@
+"""`batchsched solve` as people and scripts use it: files in, plan out, exit codes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from batchsched.cli import main
+
+CPU = "cpu"
+
+
+def node(name: str, cpu: str = "4") -> dict[str, Any]:
+    """A node as the API serves it."""
+    allocatable = {CPU: cpu, "memory": "8Gi", "pods": "110"}
+    return {"kind": "Node", "metadata": {"name": name}, "status": {"allocatable": allocatable}}
+
+
+def pod(name: str, cpu: str = "1", **spec: Any) -> dict[str, Any]:
+    """A pending pod."""
+    containers = [{"name": "main", "image": "busy", "resources": {"requests": {CPU: cpu}}}]
+    return {
+        "kind": "Pod",
+        "metadata": {"namespace": "batch", "name": name, "uid": f"uid-{name}"},
+        "spec": {"containers": containers, **spec},
+        "status": {"phase": "Pending"},
+    }
+
+
+@pytest.fixture
+def snapshot(tmp_path: Path) -> Path:
+    """Two nodes of four cores; three pods of three cores, of which one cannot fit."""
+    items = [node("a"), node("b"), *(pod(f"p{i}", "3") for i in range(3))]
+    path = tmp_path / "cluster.json"
+    path.write_text(json.dumps({"kind": "List", "items": items}))
+    return path
+
+
+def run(*arguments: object) -> Result:
+    """The command, with its output caught."""
+    return CliRunner().invoke(main, ["solve", *map(str, arguments)])
+
+
+def test_a_plan_is_written_and_a_summary_printed(snapshot: Path, tmp_path: Path) -> None:
+    result = run(snapshot, "-o", tmp_path / "plan.json")
+    assert result.exit_code == 0, result.stderr
+    plan = json.loads((tmp_path / "plan.json").read_text())
+    assert (plan["status"], len(plan["bindings"])) == ("Optimal", 2)
+    assert plan["unplaced"][0]["message"] == "0/2 nodes are available: 2 Insufficient cpu."
+    assert "Placed 2 of 3 pending pods on 2 nodes (of 2). No plan places more." in result.stdout
+    assert "0/2 nodes are available: 2 Insufficient cpu." in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 100
+
+
+def test_the_format_option_prints_the_plan_itself(snapshot: Path) -> None:
+    as_json = json.loads(run(snapshot, "--format", "json", "--deterministic").stdout)
+    as_yaml = yaml.safe_load(run(snapshot, "--format", "yaml", "--deterministic").stdout)
+    assert as_json == as_yaml
+    assert as_json["kind"] == "Plan"
+
+
+def test_quiet_prints_nothing(snapshot: Path, tmp_path: Path) -> None:
+    result = run(snapshot, "--quiet", "-o", tmp_path / "plan.json")
+    assert (result.exit_code, result.output) == (0, "")
+
+
+def test_unplaced_pods_fail_only_where_that_is_asked_for(snapshot: Path) -> None:
+    assert run(snapshot).exit_code == 0
+    assert run(snapshot, "--fail-on-unplaced").exit_code == 3
+
+
+def test_only_the_named_schedulers_pods_are_placed(tmp_path: Path) -> None:
+    ours, theirs = pod("ours", schedulerName="batchsched"), pod("theirs", schedulerName="other")
+    path = tmp_path / "cluster.json"
+    path.write_text(json.dumps({"kind": "List", "items": [node("a"), ours, theirs]}))
+    plan = json.loads(run(path, "--format", "json", "--scheduler-name", "batchsched").stdout)
+    assert [b["name"] for b in plan["bindings"]] == ["ours"]
+    assert plan["snapshot"]["pending"] == 1
+    assert len(json.loads(run(path, "--format", "json").stdout)["bindings"]) == 2
+
+
+def test_bad_input_says_where_and_writes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "cluster.json"
+    path.write_text(json.dumps({"kind": "List", "items": [node("a"), pod("p", "-1")]}))
+    result = run(path, "-o", tmp_path / "plan.json")
+    assert result.exit_code == 2
+    assert "cluster.json: Pod batch/p: spec.containers[0].resources.requests" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not (tmp_path / "plan.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["--preemption", "lower-priority"], "not available yet"),
+        (["--moves", "3"], "not available yet"),
+        (["--moves", "some"], "--moves"),
+        (["--profile", "nonesuch"], "no profile of this name"),
+        (["--time-limit", "0"], "--time-limit"),
+        (["-o", "/nonexistent/folder/plan.json"], "existing folder"),
+    ],
+)
+def test_bad_usage_is_two_and_one_line(snapshot: Path, arguments: list[str], what: str) -> None:
+    result = run(snapshot, *arguments)
+    assert result.exit_code == 2
+    assert what in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_the_output_folder_is_looked_at_before_the_solve(snapshot: Path) -> None:
+    """Ten seconds of solving should not end in a path that was wrong from the start."""
+    result = run(snapshot, "-o", "/nonexistent/folder/plan.json")
+    assert result.stdout == ""
+
+
+def test_a_profile_file_with_an_unknown_field_is_refused(snapshot: Path, tmp_path: Path) -> None:
+    profile = tmp_path / "profile.yaml"
+    profile.write_text("apiVersion: batchsched.io/v1alpha1\nkind: Profile\nobjektives: []\n")
+    result = run(snapshot, "--profile", profile)
+    assert result.exit_code == 2
+    assert "objektives" in result.stderr
+
+
+@pytest.mark.parametrize("hash_seed", ["0", "1", "77"])
+def test_deterministic_plans_are_the_same_bytes(
+    snapshot: Path, tmp_path: Path, hash_seed: str
+) -> None:
+    """The order of sets and dicts, which the hash seed decides, does not reach the plan."""
+    path = tmp_path / "plan.json"
+    command = [sys.executable, "-m", "batchsched", "solve", str(snapshot), "--deterministic"]
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    subprocess.run([*command, "--quiet", "-o", str(path)], check=True, env=environment)
+    assert path.read_bytes() == run(snapshot, "--deterministic", "--format", "json").stdout_bytes

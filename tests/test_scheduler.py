@@ -1,0 +1,93 @@
+"""The composition: what goes into a plan, and what never does."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import pytest
+
+from batchsched import scheduler
+from batchsched.plan.state import FinalState, Violation
+from batchsched.plan.verify import verify
+from batchsched.profile import constraints_of, default_profile, named_profiles, objectives_of
+from batchsched.scheduler import Limits, PlanDefectError, schedule
+from batchsched.snapshot.snapshot import Snapshot, pending
+from tests.builders import make_node, make_pod
+
+LIMITS = Limits(time_limit_s=10.0, workers=1, deterministic=True)
+
+
+def two_nodes_three_pods() -> Snapshot:
+    """Room for two of three."""
+    pods = tuple(make_pod(f"p{i}", cpu=3000) for i in range(3))
+    return Snapshot(nodes=(make_node("a"), make_node("b")), pods=pods)
+
+
+def test_every_pending_pod_is_bound_or_has_a_reason() -> None:
+    snapshot = two_nodes_three_pods()
+    plan = schedule(snapshot, pending(snapshot), default_profile(), LIMITS, lambda: 0.0)
+    names = [b.name for b in plan.bindings] + [u.name for u in plan.unplaced]
+    assert sorted(names) == ["p0", "p1", "p2"]
+    assert all(u.message for u in plan.unplaced)
+
+
+def test_of_pods_that_are_alike_the_oldest_are_placed() -> None:
+    pods = tuple(
+        replace(make_pod(name, cpu=3000), created=created)
+        for name, created in (("a", "2026-03-01"), ("b", "2026-01-01"), ("c", "2026-02-01"))
+    )
+    snapshot = Snapshot(nodes=(make_node("a"), make_node("b")), pods=pods)
+    plan = schedule(snapshot, pending(snapshot), default_profile(), LIMITS, lambda: 0.0)
+    assert [u.name for u in plan.unplaced] == ["a"]
+
+
+@dataclass(frozen=True)
+class _Blind:
+    """A rule whose two halves disagree: it posts nothing and accepts nothing."""
+
+    name: str = "blind"
+
+    def post(self, model: object) -> None:
+        """Say nothing."""
+
+    def check(self, state: FinalState) -> Iterator[Violation]:
+        """Refuse every placed pod."""
+        for placed in state.placed:
+            yield Violation(self.name, placed.pod.full_name, placed.node.name, "refused")
+
+
+def test_a_plan_that_the_verifier_refuses_is_never_returned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing is bound unverified: a defect in a rule stops the plan."""
+    snapshot = two_nodes_three_pods()
+    rules = constraints_of(default_profile())
+    monkeypatch.setattr(scheduler, "constraints_of", lambda _: (*rules, _Blind()))
+    with pytest.raises(PlanDefectError, match="blind"):
+        schedule(snapshot, pending(snapshot), default_profile(), LIMITS, lambda: 0.0)
+
+
+@pytest.mark.parametrize("name", sorted(named_profiles()))
+def test_a_plan_passes_the_verifier_under_every_profile(name: str) -> None:
+    """Its tiers are worth what the objectives count in the final state."""
+    snapshot, profile = two_nodes_three_pods(), named_profiles()[name]
+    window = pending(snapshot)
+    plan = schedule(snapshot, window, profile, LIMITS, lambda: 0.0)
+    assert verify(plan, snapshot, window, constraints_of(profile), objectives_of(profile)) == ()
+    assert plan.status == "Optimal"
+
+
+def test_an_empty_window_is_a_plan_too() -> None:
+    snapshot = Snapshot(nodes=(make_node("a"),))
+    plan = schedule(snapshot, pending(snapshot), default_profile(), LIMITS, lambda: 0.0)
+    assert (plan.bindings, plan.unplaced, plan.status) == ((), (), "Optimal")
+
+
+def test_without_any_time_the_greedy_plan_is_returned() -> None:
+    """The answer is never worse than the greedy's, and there is always one."""
+    snapshot = two_nodes_three_pods()
+    ticks = iter(range(10**6))
+    limits = Limits(time_limit_s=1e-9, workers=1)
+    plan = schedule(
+        snapshot, pending(snapshot), default_profile(), limits, lambda: float(next(ticks))
+    )
+    assert len(plan.bindings) + len(plan.unplaced) == 3
