@@ -1,4 +1,4 @@
-"""Policies to compare with: what schedulers without a solver do, one pod at a time.
+"""Policies: the solver, and to compare with, what schedulers do without one, pod by pod.
 
 ``least-allocated`` and ``most-allocated`` score nodes as kube-scheduler does (NodeResourcesFit,
 with NodeResourcesBalancedAllocation beside the former, as its default profile has them);
@@ -16,6 +16,8 @@ from batchsched.feasibility.compile import compile_problem
 from batchsched.feasibility.problem import Problem
 from batchsched.plan.diff import Why, diff
 from batchsched.plan.plan import Plan, PlanSolver, PlanTier, tier
+from batchsched.profile import Profile
+from batchsched.scheduler import Limits, schedule
 from batchsched.sim.turns import Board
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.snapshot import Snapshot, Window
@@ -74,6 +76,21 @@ def greedy(name: str) -> Policy:
         reasons |= {e.pod.key: Why(e.reason, e.message) for e in problem.excluded}
         decision = diff(snapshot, window, placements, reasons)
         return decision.plan(_tiers(window, placements), PlanSolver())
+
+    return policy
+
+
+def solver(profile: Profile, limits: Limits, clock: Callable[[], float]) -> Policy:
+    """Make the policy that this project is about.
+
+    Args:
+        profile: Rules and tiers.
+        limits: Of each window's solve.
+        clock: Real seconds, for the time limit; virtual time stands still meanwhile.
+    """
+
+    def policy(snapshot: Snapshot, window: Window) -> Plan:
+        return schedule(snapshot, window, profile, limits, clock)
 
     return policy
 
