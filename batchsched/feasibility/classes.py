@@ -15,6 +15,7 @@ from batchsched.snapshot.labels import IN, NOT_IN, LabelSelector, Pairs, selects
 from batchsched.snapshot.pod import Pod, PodAffinityTerm, PodSpec
 from batchsched.snapshot.snapshot import Snapshot
 
+ENDED = frozenset({"Succeeded", "Failed"})
 _ANY = "*"
 """Stands for a label value that no selector names; no label value can be it."""
 
@@ -63,23 +64,24 @@ class _Keys:
     def __init__(self, snapshot: Snapshot, pods: tuple[Pod, ...]) -> None:
         self._lookout = _look_out(snapshot, pods)
         self._namespaces = NamespaceLabels(snapshot.namespaces)
-        self._spec_of: dict[int, int] = {}
+        self._spec_of: dict[int, tuple[int, bool]] = {}
         self._specs: dict[PodSpec, int] = {}
         self._labels: dict[Pairs, Pairs] = {}
         self._seen_from: dict[str, tuple[bool, ...]] = {}
 
     def __call__(self, pod: Pod) -> object:
         """Everything that matters of the pod, hashable."""
-        spec = self._spec_of.get(id(pod.spec))
-        if spec is None:
+        known = self._spec_of.get(id(pod.spec))
+        if known is None:
             plain = replace(pod.spec, scheduler_name="", pod_group=None, preemption_never=False)
-            spec = self._spec_of[id(pod.spec)] = self._specs.setdefault(plain, len(self._specs))
+            spec = self._specs.setdefault(plain, len(self._specs))
+            known = self._spec_of[id(pod.spec)] = (spec, _is_one_of_a_kind(pod.spec))
         labels = self._labels.get(pod.labels)
         if labels is None:
             labels = self._labels[pod.labels] = self._lookout.labels(pod.labels)
         kind = pod.owner.kind if pod.owner is not None and pod.owner.kind == "DaemonSet" else None
-        own = pod.key if _is_one_of_a_kind(pod) else None
-        return (spec, labels, self._namespace(pod), kind, own, pod.claim_names)
+        own = pod.key if known[1] else None
+        return (known[0], labels, self._namespace(pod), kind, own, pod.claim_names)
 
     def _namespace(self, pod: Pod) -> object:
         """The namespace, or what selectors say of it where that is all that matters."""
@@ -99,10 +101,10 @@ def _is_bound_to_namespace(spec: PodSpec) -> bool:
     return bool(spec.claims or spec.resource_claims or _pod_terms(spec) or spec.spread)
 
 
-def _is_one_of_a_kind(pod: Pod) -> bool:
-    """Whether the pod has a claim of its own: of an ephemeral volume, or made from a template."""
-    return any(ref.ephemeral for ref in pod.spec.claims) or any(
-        template is not None for _, _, template in pod.spec.resource_claims
+def _is_one_of_a_kind(spec: PodSpec) -> bool:
+    """Whether pods have claims of their own: of ephemeral volumes, or made from templates."""
+    return any(ref.ephemeral for ref in spec.claims) or any(
+        template is not None for _, _, template in spec.resource_claims
     )
 
 
@@ -137,13 +139,14 @@ def _look_out(snapshot: Snapshot, pods: tuple[Pod, ...]) -> _Lookout:
 
 def _specs(snapshot: Snapshot, pods: tuple[Pod, ...]) -> list[tuple[PodSpec, set[str]]]:
     """The specs with terms about pods, of everyone who has not ended, and where they live."""
+    seen = {
+        (id(pod.spec), pod.namespace): pod.spec
+        for pod in (*snapshot.pods, *pods)
+        if pod.phase not in ENDED
+    }
     found: dict[int, tuple[PodSpec, set[str]]] = {}
-    for pod in (*snapshot.pods, *pods):
-        entry = found.get(id(pod.spec))
-        if entry is not None:
-            entry[1].add(pod.namespace)
-        elif not pod.terminal:
-            found[id(pod.spec)] = (pod.spec, {pod.namespace})
+    for (key, namespace), spec in seen.items():
+        found.setdefault(key, (spec, set()))[1].add(namespace)
     return [(spec, homes) for spec, homes in found.values() if _pod_terms(spec) or spec.spread]
 
 

@@ -61,14 +61,17 @@ def fixed_pods(snapshot: Snapshot, window: Window) -> list[tuple[Pod, str | None
 
     Bound pods that have not ended, and pending pods outside the window with a nominated node.
     """
-    inside = {pod.key for pod in window.pods}
     bound = [(pod, pod.node) for pod in holding(snapshot)]
     nominated = [
         (pod, pod.nominated_node)
         for pod in snapshot.pods
-        if pod.node is None and pod.nominated_node and not pod.terminal and pod.key not in inside
+        if pod.nominated_node and pod.node is None and not pod.terminal
     ]
-    return sorted([*bound, *nominated], key=lambda entry: entry[0].key) if nominated else bound
+    if not nominated:
+        return bound
+    inside = {pod.key for pod in window.pods}
+    outside = [entry for entry in nominated if entry[0].key not in inside]
+    return sorted([*bound, *outside], key=lambda entry: entry[0].key)
 
 
 def _scene(

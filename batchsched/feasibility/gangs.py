@@ -39,6 +39,8 @@ def gangs_of(snapshot: Snapshot, window: Window, index: Mapping[str, int]) -> Ga
         window: The pods to decide on.
         index: Node names to node indices.
     """
+    if not snapshot.group_of:
+        return Gangs((), {}, ())
     group_of = dict(snapshot.group_of)
     members = _members([pod for pod in window.pods if pod.key in group_of], group_of)
     seated = [pod for pod in snapshot.pods if pod.key in group_of and _runs(pod)]

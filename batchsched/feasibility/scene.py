@@ -6,6 +6,7 @@ are functions from a scene to a verdict. Must not know which filters there are.
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -107,6 +108,7 @@ class Scene:
         np.minimum.at(first, kind, np.arange(len(self.classes)))
         return [self.classes[i] for i in first], kind
 
+    @cached_property
     def placed(self) -> list[tuple[Pod, int]]:
         """The fixed pods on known nodes, with the index of their node."""
         return [(pod, int(n)) for pod, n in zip(self.fixed, self.fixed_node, strict=True) if n >= 0]

@@ -35,18 +35,17 @@ class Topology:
     """Domains by key, made when first asked for."""
 
     def __init__(self, nodes: tuple[Node, ...]) -> None:
-        """Remember the nodes' labels."""
-        self._labels = [dict(node.labels) for node in nodes]
-        self._domains: dict[str, Domains] = {}
+        """Index the nodes' labels."""
         self.terms = NodeTerms(nodes)
         """Node selector terms and tolerations over the same nodes."""
+        self._domains: dict[str, Domains] = {}
 
     def domains(self, key: str) -> Domains:
         """The domains of one key."""
         if key not in self._domains:
-            of_label = [labels.get(key) for labels in self._labels]
-            values = tuple(sorted({value for value in of_label if value is not None}))
-            index = {value: i for i, value in enumerate(values)}
-            of_node = [-1 if value is None else index[value] for value in of_label]
-            self._domains[key] = Domains(key, values, np.array(of_node, dtype=np.int64))
+            codes, of_node = self.terms.labels.column(key)
+            values = tuple(sorted(codes))
+            rank = np.full(len(codes) + 1, -1, dtype=np.int64)
+            rank[[codes[value] for value in values]] = np.arange(len(values))
+            self._domains[key] = Domains(key, values, rank[of_node])
         return self._domains[key]
