@@ -1,7 +1,7 @@
 """Testing: what people who write rules need to prove them: ``verify_constraint(rule)``.
 
 A rule is said twice, as rows for the model and as a check of the final state. Here both are asked
-about every placement of small problems, and have to agree. Problems are drawn from a seed, or given.
+about every placement of small problems, and have to agree. Problems are drawn from a seed or given.
 """
 
 import itertools
@@ -14,7 +14,7 @@ import numpy as np
 from batchsched.constraints import Constraint
 from batchsched.feasibility.compile import compile_problem
 from batchsched.feasibility.problem import Problem
-from batchsched.plan.state import FinalState
+from batchsched.plan.state import Violation
 from batchsched.plan.verify import final_state
 from batchsched.snapshot.snapshot import Snapshot, Window, pending
 from batchsched.solver.extend import which_extend
@@ -79,8 +79,8 @@ def verify_constraints(
 ) -> int:
     """Prove that rules together, with the candidates, say the same as all their checks.
 
-    As ``verify_constraint``, but of all rules at once; and a placement on a node that is no candidate
-    has to break some check.
+    As ``verify_constraint``, but of all rules at once; and a placement on a node that is no
+    candidate has to break some check.
     """
     compared = 0
     for snapshot in _given(snapshots, problems, seed):
@@ -127,10 +127,6 @@ class _Case:
             counts[of_pod[key], index[node]] += 1
         return counts
 
-    def state(self, placements: Mapping[tuple[str, str], str]) -> FinalState:
-        """The final state of placements."""
-        return final_state(self.snapshot, self.window, placements)
-
 
 def _posts_well(rule: Constraint, problem: Problem) -> None:
     """Posting is deterministic and local, and placing nothing is accepted."""
@@ -164,12 +160,12 @@ def _compare(rules: Sequence[Constraint], case: _Case, *, representable_only: bo
             asked.append(placements)
             tables.append(table[model.counts.classes, model.counts.nodes])
         elif not representable_only:
-            found = [v for rule in rules for v in rule.check(case.state(placements))]
+            found = _objections(rules, case, placements)
             assert found, _told(rules, case, placements, "no candidates, but no check objects")
     points = np.array(tables, dtype=np.int64).reshape(len(asked), len(model.counts))
     accepted = which_extend(model.freeze(), points)
     for placements, rows_accept in zip(asked, accepted.tolist(), strict=True):
-        found = [v for rule in rules for v in rule.check(case.state(placements))]
+        found = _objections(rules, case, placements)
         if rows_accept and found:
             text = f"unsound: the rows accept what the check does not: {found[0]}"
             raise AssertionError(_told(rules, case, placements, text))
@@ -177,6 +173,14 @@ def _compare(rules: Sequence[Constraint], case: _Case, *, representable_only: bo
             text = "incomplete: the check accepts what the rows do not"
             raise AssertionError(_told(rules, case, placements, text))
     return len(asked)
+
+
+def _objections(
+    rules: Sequence[Constraint], case: _Case, placements: Mapping[tuple[str, str], str]
+) -> list[Violation]:
+    """What the checks say of placements."""
+    state = final_state(case.snapshot, case.window, placements)
+    return [violation for rule in rules for violation in rule.check(state)]
 
 
 def _told(

@@ -167,7 +167,7 @@ def _disks(draw: Draw) -> Spec:
     for _ in range(draw.randint(1, 2)):
         kind = _one(draw, ["gcePersistentDisk", "awsElasticBlockStore", "iscsi", "rbd"])
         monitors = _one(draw, [("m1",), ("m2",), ("m1", "m2")]) if kind == "rbd" else ()
-        read_only = kind != "awsElasticBlockStore" and _maybe(draw, 0.6)
+        read_only = _maybe(draw, 0.6)
         found.add(Disk(kind, ("pool", "image") if kind == "rbd" else ("d",), read_only, monitors))
     return {"disks": tuple(sorted(found))}
 
