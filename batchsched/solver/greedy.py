@@ -35,9 +35,13 @@ class Greedy:
         model: The model, with all of its constraints posted.
         point: The incumbent to complete, over (a prefix of) the model's program.
         budget: When to stop.
+        pack: Open an idle node only when no other has room, and then the largest, so that few are
+            opened.
     """
 
-    def __init__(self, model: Model, point: Incumbent, budget: Budget) -> None:
+    def __init__(
+        self, model: Model, point: Incumbent, budget: Budget, *, pack: bool = False
+    ) -> None:
         """Weigh the resources by scarcity, and see what room the incumbent leaves."""
         problem = model.problem
         self.model, self.problem, self.point, self.budget = model, problem, point, budget
@@ -49,6 +53,10 @@ class Greedy:
         counts = model.counts
         taken = point.x[: len(counts), None] * problem.requests[counts.classes]
         np.subtract.at(self._left, counts.nodes, taken)
+        self._idle = np.full(len(problem.nodes), pack)
+        self._idle[problem.fixed_node[problem.fixed_node >= 0]] = False
+        self._idle[counts.nodes[point.x[: len(counts)] > 0]] = False
+        self._most = float((problem.free @ self._value).max(initial=0.0))
 
     def complete(self, targets: IntArray | None = None) -> Incumbent:
         """Place what more can be placed, priority by priority.
@@ -108,14 +116,14 @@ class Greedy:
 
     def _place_bundle(self, bundle: Bundle) -> None:
         """Place the classes of a bundle as far as they go; keep that only if its rows then hold."""
-        mark, left = self.point.mark(), self._left.copy()
+        mark, left, idle = self.point.mark(), self._left.copy(), self._idle.copy()
         self.point.defer(bundle.rows)
         for c in sorted(bundle.classes.tolist(), key=lambda c: (-float(self._weight[c]), c)):
             self._place_one_by_one(c)
         self.point.defer(bundle.rows[:0])
         if not self.point.holds(bundle.rows):
             self.point.rollback(mark)
-            self._left = left
+            self._left, self._idle = left, idle
 
     def _place_class(self, c: int) -> None:
         cells = self.model.cells(np.array([c]))
@@ -205,9 +213,15 @@ class Greedy:
 
     def _take(self, c: int, nodes: IntArray, amounts: IntArray) -> None:
         self._left[nodes] -= amounts[:, None] * self.problem.requests[c]
+        self._idle[nodes] = False
 
     def _leftover(self, c: int, nodes: IntArray) -> FloatArray:
-        """[nodes] weighted room that would be left there; infinite where the pod does not fit."""
+        """[nodes] weighted room that would be left there; infinite where the pod does not fit.
+
+        Above all of that stand idle nodes where they are to be packed, the largest first.
+        """
         left = self._left[nodes] - self.problem.requests[c]
         short = np.any((left < 0) & (self.problem.requests[c] > 0), axis=1)
-        return np.asarray(np.where(short, np.inf, left @ self._value), dtype=np.float64)
+        score = left @ self._value
+        score = np.where(self._idle[nodes], 2 * self._most - score, score)
+        return np.asarray(np.where(short, np.inf, score), dtype=np.float64)

@@ -21,6 +21,8 @@ IntArray = npt.NDArray[np.int64]
 COLUMNS_MAX = 12_000
 """Columns of a restricted model; CP-SAT closes such ones in about a second on two cores."""
 COLUMNS_MIN = 400
+IDLE_WEIGHT = 0.1
+"""How likely an empty node is drawn where nothing is short: it has little to give."""
 STEP_S_MAX = 1.0
 """One neighbourhood's share of the time."""
 
@@ -78,10 +80,12 @@ def neighbourhood(
     short = np.zeros(len(problem.classes), dtype=np.bool_)
     short[counts.classes[paid]] = True
     short &= placed < problem.class_size
-    weight = np.ones(len(problem.nodes))
     if np.any(short):
         chosen = random.choice(np.flatnonzero(short))
-        weight = (problem.upper[chosen] > 0).astype(np.float64) + 1e-9
+        weight = np.where(problem.upper[chosen] > 0, 1.0, 1e-9)
+    else:
+        held = np.bincount(counts.nodes, x[: len(counts)], minlength=len(problem.nodes))
+        weight = np.where(held > 0, 1.0, IDLE_WEIGHT)
     order = np.argsort(-np.log(random.random(len(weight)) + 1e-300) / weight)
     per_node = np.bincount(counts.nodes, minlength=len(problem.nodes))
     nodes = order[: max(1, int(np.searchsorted(np.cumsum(per_node[order]), columns_max)))]

@@ -106,7 +106,7 @@ class _Solve:
         for i, stage in enumerate(self.model.stages):
             program = self._program(stage)
             objective = stage.tier.objective(program.width)
-            x = self._enter(stage, program, objective, x)
+            x = self._extend(program, objective, x)
             if not program.accepts(x):
                 message = f"the incumbent breaks a row of the model of {stage.tier.name}"
                 raise ModelDefectError(message)
@@ -125,12 +125,19 @@ class _Solve:
             program = program.with_row(result.tier.columns, result.tier.coefficients, result.value)
         return program
 
-    def _enter(self, stage: Stage, program: Program, objective: IntArray, x: IntArray) -> IntArray:
-        """Extend the incumbent to the columns that this tier brings."""
+    def _repack(self, program: Program, objective: IntArray, x: IntArray) -> IntArray:
+        """Place everything anew on few nodes; the better of that and ``x``."""
+        point = Greedy(self.model, Incumbent(self._base), self.budget, pack=True).complete()
+        packed = self._extend(program, objective, point.x)
+        better = program.accepts(packed) and objective @ packed > objective @ x
+        return packed if better else x
+
+    def _extend(self, program: Program, objective: IntArray, x: IntArray) -> IntArray:
+        """Extend a point to the columns that this and earlier tiers have brought."""
         blocks = [
             (first, count)
             for _, kind, first, count in self.model.blocks
-            if kind == "columns" and len(x) <= first < stage.width
+            if kind == "columns" and len(x) <= first < program.width
         ]
         leaning = objective.copy()
         for first, last in self.model.resting:
@@ -183,6 +190,7 @@ class _Solve:
             if fractional is not None and to_round:
                 x = self._round(program, objective, fractional, x)
         start = self.clock()
+        x = x if to_round else self._repack(program, objective, x)
         task = Task(self.model, program, objective, bound)
         left_s = share_s - (before_s - self.budget.remaining_s)
         x = improve(task, x, left_s, self.budget, Effort(self.limits.workers, self.limits.seed))
