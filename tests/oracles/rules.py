@@ -69,7 +69,8 @@ def pairwise(cluster: Cluster, a: Stand, b: Stand) -> Iterator[str]:
             yield f"C4 {a.pod.full_name}: disk of {b.pod.full_name}"
     if shuns(cluster, a, b) or shuns(cluster, b, a):
         yield f"C5 {a.pod.full_name}: {b.pod.full_name}"
-    if cluster.storage.exclusive(a.pod) & cluster.storage.exclusive(b.pod):
+    shared = cluster.storage.exclusive(a.pod) & cluster.storage.exclusive(b.pod)
+    if shared and b.node is not None:
         yield f"C10 {a.pod.full_name}: {b.pod.full_name}"
     index = cluster.group_index.get(a.pod.key)
     if index is not None and cluster.group_index.get(b.pod.key) == index:
