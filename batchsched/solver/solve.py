@@ -1,9 +1,9 @@
 """Solve: tier by tier, each held at its value for the next. Never worse than the greedy's answer.
 
 1. greedy on the constraints alone;
-2. for each tier: done at once where the incumbent meets a bound known beforehand; CP-SAT on the
-   whole program where it is small; else GLOP for the bound and a point to round, then
-   neighbourhoods.
+2. for each tier: done at once where the incumbent meets a bound known beforehand; else GLOP for a
+   bound and a point to round; then CP-SAT on the whole program, or on neighbourhoods of it where
+   that is too large.
 """
 
 from collections.abc import Callable
@@ -77,6 +77,8 @@ def solve(
     return _Solve(model, limits, clock, progress or (lambda *_: None)).run()
 
 
+TINY = 300
+"""Columns up to which CP-SAT closes a program before a relaxation would have helped it."""
 GREEDY_S_MIN = 0.2
 """What the greedy may take however short the limit is: there is always a plan, never a bad one."""
 ROUNDING = 1e-6
@@ -127,9 +129,11 @@ class _Solve:
 
     def _repack(self, program: Program, objective: IntArray, x: IntArray) -> IntArray:
         """Place everything anew on few nodes; the better of that and ``x``."""
+        start = self.clock()
         point = Greedy(self.model, Incumbent(self._base), self.budget, pack=True).complete()
         packed = self._extend(program, objective, point.x)
         better = program.accepts(packed) and objective @ packed > objective @ x
+        self._took("search", start)
         return packed if better else x
 
     def _extend(self, program: Program, objective: IntArray, x: IntArray) -> IntArray:
@@ -148,54 +152,57 @@ class _Solve:
         self, tier: Tier, program: Program, objective: IntArray, x: IntArray, share_s: float
     ) -> tuple[IntArray, int]:
         """A point at least as good, and a bound."""
+        until_s = self.budget.remaining_s - share_s
         bound = highest(program, objective) if tier.highest is None else tier.highest
         if int(objective @ x) >= bound or self.budget.expired:
             return x, bound
-        if program.width <= COLUMNS_MAX:
-            return self._whole(program, objective, x, bound, share_s)
-        return self._in_parts(program, objective, x, bound, share_s)
-
-    def _whole(
-        self, program: Program, objective: IntArray, x: IntArray, bound: int, share_s: float
-    ) -> tuple[IntArray, int]:
-        """CP-SAT on all of it; the relaxation's bound too, where CP-SAT does not close the gap."""
+        if program.width > TINY:
+            x, proven = self._approach(program, objective, x, share_s)
+            bound = min(bound, proven)
+        left_s = self.budget.remaining_s - until_s
+        if int(objective @ x) >= bound or left_s <= 0:
+            return x, bound
         start = self.clock()
-        search = Search(share_s, self.budget.deterministic, self.limits.workers, self.limits.seed)
-        answer = maximise(program, objective, x, search)
-        self.budget.spend(answer.deterministic_s)
+        if program.width <= COLUMNS_MAX:
+            x, proven = self._whole(program, objective, x, left_s)
+            bound = min(bound, proven)
+        else:
+            task, effort = Task(self.model, program, objective, bound), self.limits
+            x = improve(task, x, left_s, self.budget, Effort(effort.workers, effort.seed))
         self._took("search", start)
-        if answer.x is not None and objective @ answer.x >= objective @ x:
-            x = answer.x
-        bound = min(bound, answer.bound)
-        if not answer.optimal:
-            bound = min(bound, self._relax(program, objective, self.budget.remaining_s)[1])
         return x, bound
 
-    def _in_parts(
-        self, program: Program, objective: IntArray, x: IntArray, bound: int, share_s: float
+    def _approach(
+        self, program: Program, objective: IntArray, x: IntArray, share_s: float
     ) -> tuple[IntArray, int]:
-        """The relaxation for a bound and, for placed tiers, a point to round; then neighbourhoods.
+        """The relaxation's bound; and for placed tiers its point rounded, for others a repacking.
 
         A vertex of the relaxation says where pods go; of a packing it says little.
         """
-        before_s = self.budget.remaining_s
+        bound = self._quick_bound(program, objective, share_s / 2)
+        if bound is not None and int(objective @ x) >= bound:
+            return x, bound
         to_round = program.width == self._base.width
-        proven = self._quick_bound(program, objective, share_s / 2)
-        if proven is not None:
-            bound = min(bound, proven)
-        if int(objective @ x) < bound and (to_round or proven is None):
+        if not to_round:
+            x = self._repack(program, objective, x)
+        if to_round or bound is None:
             limit_s = share_s if to_round else share_s / 2
             fractional, proven = self._relax(program, objective, limit_s)
-            bound = min(bound, proven)
+            bound = proven if bound is None else min(bound, proven)
             if fractional is not None and to_round:
                 x = self._round(program, objective, fractional, x)
-        start = self.clock()
-        x = x if to_round else self._repack(program, objective, x)
-        task = Task(self.model, program, objective, bound)
-        left_s = share_s - (before_s - self.budget.remaining_s)
-        x = improve(task, x, left_s, self.budget, Effort(self.limits.workers, self.limits.seed))
-        self._took("search", start)
         return x, bound
+
+    def _whole(
+        self, program: Program, objective: IntArray, x: IntArray, limit_s: float
+    ) -> tuple[IntArray, int]:
+        """CP-SAT on all of it."""
+        search = Search(limit_s, self.budget.deterministic, self.limits.workers, self.limits.seed)
+        answer = maximise(program, objective, x, search)
+        self.budget.spend(answer.deterministic_s)
+        if answer.x is not None and objective @ answer.x >= objective @ x:
+            x = answer.x
+        return x, answer.bound
 
     def _quick_bound(self, program: Program, objective: IntArray, limit_s: float) -> int | None:
         start = self.clock()
