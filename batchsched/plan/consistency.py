@@ -134,9 +134,12 @@ def _tiers(tiers: Iterable[PlanTier], values: Mapping[str, int] | None) -> Itera
     for name in sorted((values or {}).keys() - stated):
         yield _violation(f"there is no tier {name}")
     for each in tiers:
-        if values is not None and values.get(each.name) != each.value:
-            found = values.get(each.name)
-            yield _violation(f"tier {each.name} says {each.value}, but is worth {found}")
+        if values is not None and each.name not in values:
+            yield _violation(f"tier {each.name} is none of the profile's")
+        elif values is not None and values[each.name] != each.value:
+            yield _violation(
+                f"tier {each.name} says {each.value}, but is worth {values[each.name]}"
+            )
         if each.name.startswith("placed/") and each.bound < each.value:
             yield _violation(f"tier {each.name}: the bound {each.bound} is below the value")
         fitting = tier(each.name, each.value, each.bound)
