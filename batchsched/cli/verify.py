@@ -78,7 +78,8 @@ def _window(plan: Plan, snapshot: Snapshot, scheduler_names: tuple[str, ...]) ->
     everybody = pending(snapshot, scheduler_names)
     if scheduler_names or len(everybody.pods) == plan.snapshot.pending:
         return everybody
-    decided = {(p.namespace, p.name) for p in (*plan.bindings, *plan.unplaced)}
+    decided = {(bound.namespace, bound.name) for bound in plan.bindings}
+    decided |= {(left.namespace, left.name) for left in plan.unplaced}
     names = {pod.spec.scheduler_name for pod in everybody.pods if pod.key in decided}
     theirs = pending(snapshot, tuple(sorted(names)))
     return theirs if names and len(theirs.pods) == plan.snapshot.pending else everybody
