@@ -79,7 +79,7 @@ sim: setup ## run the simulator on SEEDS seeds (1000)
 
 .PHONY: bench
 bench: setup ## measure, and compare with the limits
-	@$(BIN)/python tests/benchmarks/run.py $(ARGS)
+	@$(BIN)/python -m tests.benchmarks.run $(ARGS)
 
 .PHONY: fmt
 fmt: setup ## format, and mend what ruff can mend
