@@ -22,7 +22,9 @@ def seconds(text: str | float) -> float:
 
 
 def written(duration_s: float) -> str:
-    """Write a duration as people do, to the second: ``1h 02m``, ``3m 05s``, ``9s``."""
+    """Write a duration as people do, to the second: ``1h 02m``, ``3m 05s``, ``9s``, ``< 1s``."""
+    if 0 < duration_s < 1:
+        return "< 1s"
     whole = round(duration_s)
     days, rest = divmod(whole, 86400)
     hours, rest = divmod(rest, 3600)

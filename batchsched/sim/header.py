@@ -67,6 +67,10 @@ class SpecModel(_Strict):
     duration: Seconds = 3600.0
     window: WindowModel = Field(default_factory=WindowModel)
     arrivals: list[ArrivalModel] = Field(default_factory=list)
+    policies: list[Literal["solver", "least-allocated", "most-allocated", "best-fit"]] = Field(
+        default_factory=list
+    )
+    """Which to run where the command names none; the first is printed window by window."""
 
 
 class SimulationModel(BaseModel):

@@ -57,5 +57,7 @@ class Scenario:
     crons: Sequence[CronTemplate] = ()
     nodes: Sequence[NodeArrival] = ()
     timing: Timing = field(default_factory=Timing)
+    policies: tuple[str, ...] = ()
+    """Which to run where nobody says."""
     notes: tuple[str, ...] = ()
     """What was left out or drawn, for people to read."""

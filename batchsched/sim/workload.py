@@ -72,6 +72,7 @@ def load(files: Iterable[tuple[str, bytes]], seed: int = 0) -> Scenario:
         declared=declared,
         nodes=_coming(found, base),
         timing=head.spec.window.timing(),
+        policies=tuple(head.spec.policies),
     )
     return _with_movers(scenario, found, pods, arrivals)
 
