@@ -40,14 +40,14 @@ class GangTopology:
         domain = problem.domains(key).of_node[cells.nodes]
         if len(np.unique(domain)) <= 1:
             return
-        pairs, of_cell = np.unique(np.stack([cells.classes, domain]), axis=1, return_inverse=True)
-        of_cell = of_cell.ravel()
-        room = add_up(of_cell, problem.upper[cells.classes, cells.nodes], pairs.shape[1])
-        most = np.minimum(room, problem.class_size[pairs[0]])
-        domains, of_pair = np.unique(pairs[1], return_inverse=True)
+        width = int(domain.max()) + 1
+        pairs, of_cell = np.unique(cells.classes * width + domain, return_inverse=True)
+        room = add_up(of_cell, problem.upper[cells.classes, cells.nodes], len(pairs))
+        most = np.minimum(room, problem.class_size[pairs // width])
+        domains, of_pair = np.unique(pairs % width, return_inverse=True)
         chosen = model.add_columns(self.name, 1, len(domains))
         entries: list[Entries] = [(of_cell, cells.columns, 1)]
-        entries.append((np.arange(len(most)), chosen[of_pair.ravel()], -most))
+        entries.append((np.arange(len(most)), chosen[of_pair], -most))
         model.add_rows(self.name, len(most), entries, upper=0)
         model.add_rows(self.name, 1, [(0, chosen, 1)], upper=1)
 

@@ -1,8 +1,8 @@
 """Node rules: what a node alone decides about a pod.
 
 Source: FORMULATION §C13; kube-scheduler's NodeUnschedulable, NodeName, TaintToleration,
-NodeAffinity, VolumeZone, NodeDeclaredFeatures, DynamicResources (allocated claims). There is no column
-for a pair that breaks one of them, and so nothing to post.
+NodeAffinity, VolumeZone, NodeDeclaredFeatures, DynamicResources (allocated claims). There is no
+column for a pair that breaks one of them, and so nothing to post.
 """
 
 from collections.abc import Hashable, Iterator
