@@ -40,10 +40,11 @@ def random_cluster(rng: random.Random, size: Size = Size()) -> list[Object]:
         rng: Where the draws come from; the same state gives the same cluster.
         size: How large it may be.
     """
-    rules = frozenset(rule for rule in RULES if rng.random() < 0.4)
+    rules = frozenset(rule for rule in RULES if rng.random() < (0.15 if rule == "devices" else 0.4))
     nodes = [random_node(rng, i, rules) for i in range(rng.randint(1, size.nodes_max))]
     names = [node["metadata"]["name"] for node in nodes]
     storage = random_storage(rng, names) if "storage" in rules else []
+    storage += device_claims(rng) if "devices" in rules else []
     claims = [o for o in storage if o["kind"] == "PersistentVolumeClaim"]
     templates = [random_template(rng, rules, claims) for _ in range(rng.randint(1, 4))]
     running = [
@@ -77,6 +78,8 @@ def random_node(rng: random.Random, i: int, rules: frozenset[str]) -> Object:
     """A node of 2 to 8 cores, in one of three zones or in none."""
     name = f"n{i}"
     labels = {HOSTNAME: name, "disk": rng.choice(["ssd", "hdd"]), "gen": str(rng.randint(1, 3))}
+    if rng.random() < 0.05:
+        del labels[HOSTNAME]
     if rng.random() < 0.9:
         labels[ZONE] = rng.choice(["z1", "z2", "z3"])
     if rng.random() < 0.7:
@@ -120,6 +123,10 @@ def random_template(rng: random.Random, rules: frozenset[str], claims: list[Obje
     container: Object = {"name": "main", "resources": {"requests": requests}}
     container["image"] = rng.choice(["registry.example/app:v1", "registry.example/other"])
     spec: Object = {"containers": [container], "priority": rng.choice([0, 0, 0, 100, 1000])}
+    if rng.random() < 0.1:
+        spec["initContainers"] = [random_init_container(rng)]
+    if rng.random() < 0.1:
+        spec["overhead"] = {"cpu": "250m"}
     labels = {"app": rng.choice(APPS), "tier": rng.choice(["front", "back"])}
     pod: Object = {
         "apiVersion": "v1",
@@ -136,6 +143,12 @@ def random_template(rng: random.Random, rules: frozenset[str], claims: list[Obje
         name = rng.choice(own)["metadata"]["name"]
         spec["volumes"] = [{"name": "data", "persistentVolumeClaim": {"claimName": name}}]
     return pod
+
+
+def random_init_container(rng: random.Random) -> Object:
+    """One that ends, or a sidecar."""
+    found: Object = {"name": "first", "resources": {"requests": {"cpu": rng.choice(["1", "2"])}}}
+    return found | ({"restartPolicy": "Always"} if rng.random() < 0.5 else {})
 
 
 def made(template: Object, name: str) -> Object:
@@ -173,6 +186,8 @@ def any_term(rng: random.Random) -> Object:
     term: Object = {"topologyKey": rng.choice([HOSTNAME, ZONE, RACK])}
     if rng.random() < 0.96:
         term["labelSelector"] = any_selector(rng)
+        if rng.random() < 0.15:
+            term[rng.choice(["matchLabelKeys", "mismatchLabelKeys"])] = ["tier"]
     draw = rng.random()
     if draw < 0.15:
         term["namespaces"] = rng.sample(NAMESPACES, rng.randint(1, 2))
@@ -281,6 +296,8 @@ def use_spread(rng: random.Random, pod: Object) -> None:
         }
         if rng.random() < 0.4:
             constraint["labelSelector"] = any_selector(rng)
+        elif rng.random() < 0.2:
+            constraint["matchLabelKeys"] = ["tier"]
         if hard and rng.random() < 0.3:
             constraint["minDomains"] = rng.randint(1, 4)
         if rng.random() < 0.3:
@@ -291,9 +308,36 @@ def use_spread(rng: random.Random, pod: Object) -> None:
     pod["spec"]["topologySpreadConstraints"] = constraints
 
 
+def use_devices(rng: random.Random, pod: Object) -> None:
+    claim = rng.choice(["claim-z1", "claim-z1", "claim-none"])
+    pod["spec"]["resourceClaims"] = [{"name": "device", "resourceClaimName": claim}]
+
+
+def device_claims(rng: random.Random) -> list[Object]:
+    """In every namespace a claim for devices that is allocated in one zone, and one that is not."""
+    terms = [{"matchExpressions": [{"key": ZONE, "operator": "In", "values": ["z1"]}]}]
+    statuses: dict[str, Object] = {
+        "claim-z1": {"allocation": {"nodeSelector": {"nodeSelectorTerms": terms}}},
+        "claim-none": {},
+    }
+    return [
+        {
+            "apiVersion": "resource.k8s.io/v1",
+            "kind": "ResourceClaim",
+            "metadata": {"namespace": space, "name": name},
+            "spec": {},
+            "status": status,
+        }
+        for space in NAMESPACES
+        for name, status in statuses.items()
+        if rng.random() < 0.9
+    ]
+
+
 RULES = {
     "affinity": use_affinity,
     "anti_affinity": use_anti_affinity,
+    "devices": use_devices,
     "disks": use_disks,
     "extended": lambda _rng, _pod: None,
     "gangs": lambda _rng, _pod: None,

@@ -288,7 +288,7 @@ class Data:
             "together_members": [{index[key] for key in g.members} for g in wishing],
             "together_key": [self.keys[g.preferred or ""] for g in wishing],
             "together_running": [
-                {self.domain(g.preferred or "", s) for s in g.running} - {0} for g in wishing
+                {self.domain(g.preferred or "", s) for s in g.running if s.node} for g in wishing
             ],
         }
 

@@ -110,7 +110,7 @@ def preferred_topology(cluster: Cluster, new: list[Stand]) -> int:
     for group in cluster.groups:
         if group.preferred:
             members = {s.domain(group.preferred) for s in new if s.pod.key in group.members}
-            running = {s.domain(group.preferred) for s in group.running} - {None}
+            running = {s.domain(group.preferred) for s in group.running if s.node}
             opened += len(members - running)
     return -20 * opened
 
@@ -171,10 +171,8 @@ def reference_shape(cluster: Cluster) -> dict[str, int]:
             free[r] += max(0, dict(node.allocatable).get(r, 0) - taken.get(r, 0))
     asked = {r: sum(dict(pod.spec.requests).get(r, 0) for pod in cluster.window.pods) for r in free}
 
-    def scarcity(resource: str) -> tuple[bool, Fraction]:
-        if free[resource] == 0:
-            return True, Fraction(0)
-        return False, Fraction(asked[resource], free[resource])
+    def scarcity(resource: str) -> Fraction:
+        return Fraction(asked[resource], max(1, free[resource]))
 
     scarce = max(sorted(free), key=scarcity, default="cpu")
     ranked = sorted(

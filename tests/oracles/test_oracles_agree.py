@@ -57,7 +57,7 @@ def test_minizinc_finds_what_brute_force_finds(seed: int) -> None:
         pytest.skip("minizinc is not on PATH (Debian: apt-get install minizinc flatzinc)")
     cluster, packing = drawn(seed), WAYS[seed % len(WAYS)]
     try:
-        expected = full_optimum(cluster, packing, visits_max=20_000).tiers
+        expected = full_optimum(cluster, packing, visits_max=4_000).tiers
     except TooLargeError:
         pytest.skip("too many optima of the placed tiers to enumerate")
     answer = minizinc.solve(cluster, packing)
@@ -72,15 +72,16 @@ def test_minizinc_finds_what_brute_force_finds(seed: int) -> None:
 
 def test_random_clusters_put_every_rule_to_work() -> None:
     """On enough draws, every rule makes some otherwise possible assignment invalid."""
-    seen: set[str] = set()
-    for seed in range(300):
-        cluster = drawn(seed)
-        rng = random.Random(seed)
-        for _ in range(8):
+    left = {f"C{i}" for i in range(2, 14)}
+    for seed in range(500):
+        cluster, rng = drawn(seed), random.Random(seed)
+        for _ in range(3):
             places = {
                 pod.key: rng.choice(sorted(cluster.nodes))
                 for pod in cluster.window.pods
                 if rng.random() < 0.7
             }
-            seen |= {wrong.split()[0] for wrong in broken(cluster, places)}
-    assert seen == {f"C{i}" for i in range(2, 14)}
+            left -= {wrong.split()[0] for wrong in broken(cluster, places)}
+        if not left:
+            return
+    assert not left

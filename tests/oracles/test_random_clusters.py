@@ -27,7 +27,7 @@ PROFILES = {
     "spread": "spread",
     "least-fragmentation": "least-fragmentation",
 }
-VISITS_MAX = 10_000
+VISITS_MAX = 4_000
 
 
 def planned(snapshot: Snapshot, profile: str = "default") -> Plan:
