@@ -112,7 +112,7 @@ class PlanSolver(_Part):
     rows: int = 0
     workers: int = 0
     seed: int = 0
-    time_limit_seconds: float = 0
+    time_limit_seconds: float = 0.0
 
 
 class Plan(_Part):
@@ -183,8 +183,8 @@ def _path(document: Any, loc: tuple[int | str, ...]) -> str:  # noqa: ANN401 -- 
     for part in loc:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
         at = at[part] if _has(at, part) else None
-        if isinstance(part, int) and isinstance(at, dict) and isinstance(at.get("name"), str):
-            path += f" ({at.get('namespace', '')}/{at['name']})"
+        if isinstance(part, int) and isinstance(at, dict) and at.get("namespace"):
+            path += f" ({at['namespace']}/{at.get('name')})"
     return path
 
 
