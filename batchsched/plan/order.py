@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from batchsched.plan.reading import Company
 
 Key: TypeAlias = tuple[object, ...]
+FEW_PODS_MAX = 100
+"""Of which each is tried as the first: 100 replays of 100 pods take 0.1 s."""
 _PLAIN = ("cpu", "memory", "ephemeral-storage")
 
 
@@ -29,16 +31,16 @@ def binding_order(state: FinalState) -> tuple[Placed, ...]:
     gets there.
     """
     usual = _usual_order(state)
-    best: list[int] | None = None
+    best: list[int] = []
     fewest = len(usual) + 1
-    for arrange in _ARRANGEMENTS:
+    for arrange in _arrangements(len(usual)):
         replay = _Replay(state, usual)
         order, forced = replay.run(arrange(replay))
         if forced < fewest:
             best, fewest = order, forced
         if not forced:
             break
-    return tuple(usual[at] for at in best or ())
+    return tuple(usual[at] for at in best)
 
 
 def _usual_order(state: FinalState) -> list[Placed]:
@@ -231,9 +233,20 @@ def _others_first(replay: _Replay) -> list[Key]:
     return [(owns[at], *level, at) for at, level in enumerate(levels)]
 
 
-_ARRANGEMENTS: tuple[Callable[[_Replay], list[Key]], ...] = (
-    _block_by_block,
-    _level_by_level,
-    _others_last,
-    _others_first,
-)
+def _with_first(first: int) -> "_Arrangement":
+    """Firsts before others, and this one before all."""
+
+    def arrange(replay: _Replay) -> list[Key]:
+        return [(at != first, needs, at) for at, needs in enumerate(replay.needs())]
+
+    return arrange
+
+
+def _arrangements(pods: int) -> Iterator["_Arrangement"]:
+    """The ways to try, the likeliest first; few pods are tried in more."""
+    yield from (_block_by_block, _level_by_level, _others_last, _others_first)
+    if pods <= FEW_PODS_MAX:
+        yield from map(_with_first, range(pods))
+
+
+_Arrangement: TypeAlias = Callable[[_Replay], list[Key]]
