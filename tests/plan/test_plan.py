@@ -111,6 +111,7 @@ def test_what_is_no_plan_is_bad_input(content: bytes) -> None:
 def test_the_gap_is_relative_to_the_larger_of_value_and_bound(
     value: int, bound: int, gap: float, status: str
 ) -> None:
+    made = tier("t", value, bound)
     assert (made.gap, made.status) == (gap, status)
 
 
