@@ -8,15 +8,20 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 import yaml
 
+from batchsched.plan.state import FinalState, Violation
 from batchsched.profile import constraints_of, objectives_of, parse_profile
 from batchsched.snapshot.errors import InputError
-from batchsched.snapshot.snapshot import Snapshot
+from batchsched.snapshot.labels import LabelSelector, Requirement
+from batchsched.snapshot.snapshot import PodDisruptionBudget, Snapshot
+from batchsched.solver.model import Model
 from batchsched.testing import make_node, make_pod, snapshot_of, verify_constraint
 from tests.docs.sessions import sessions
 
@@ -80,6 +85,32 @@ def test_a_half_that_says_something_else_is_noticed(plug_in: ModuleType) -> None
 
     with pytest.raises(AssertionError):
         verify_constraint(Forgetful(IMAGE, 1), clusters())
+
+
+@dataclass(frozen=True)
+class OneOfLabel:
+    """Goes by a label, which docs/writing-a-rule.md warns of: at most one such pod is placed."""
+
+    name: str = "one_of_label"
+
+    def post(self, model: Model) -> None:
+        mask = np.array([bool(c.pods[0].labels) for c in model.problem.classes], dtype=np.bool_)
+        model.add_rows(self.name, 1, [(0, model.cells(mask).columns, 1)], upper=1)
+
+    def check(self, state: FinalState) -> Iterator[Violation]:
+        placed = [each for each in state.placed if each.pod.labels]
+        if len(placed) > 1:
+            yield Violation(self.name, placed[0].pod.full_name, placed[0].node.name, "not alone")
+
+
+def test_a_rule_that_goes_by_a_label_holds_only_where_a_selector_looks_at_it() -> None:
+    labels = {"licence": "solver"}
+    pods = [make_pod("a", labels=labels), make_pod("b", labels=labels), make_pod("c")]
+    everybody = LabelSelector((Requirement("licence", "Exists"),))
+    budget = PodDisruptionBudget("default", "licensed", everybody)
+    assert verify_constraint(OneOfLabel(), [snapshot_of(make_node(), *pods, budgets=(budget,))])
+    with pytest.raises(AssertionError, match="one_of_label"):
+        verify_constraint(OneOfLabel(), [snapshot_of(make_node(), *pods)])
 
 
 @pytest.mark.slow
