@@ -4,7 +4,7 @@ Amounts are in the units of the nouns: cpu in milli-cores, all else in units or 
 Mappings stand for sorted pairs; strings stand for the one-field nouns where that reads well.
 """
 
-# ruff: noqa: ANN401 -- fields pass through to the nouns, which type them
+
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -28,7 +28,8 @@ def claim_names(pod: Pod) -> list[tuple[str, str | None, bool]]:
 def unready_device_claim(scene: Scene, pod: Pod) -> Reasons:
     """DynamicResources' PreFilter: the claims exist, are alive and, for us, are allocated."""
     claims, unallocated = _index(scene), []
-    for _, name, known in claim_names(pod):
+    shared = {ref for ref, name, _ in pod.spec.resource_claims if name is not None}
+    for ref, name, known in claim_names(pod):
         if not known:
             return (f'pod "{pod.full_name}": ResourceClaim not created yet',)
         if name is None:
@@ -38,6 +39,9 @@ def unready_device_claim(scene: Scene, pod: Pod) -> Reasons:
             return (f'could not find ResourceClaim "{pod.namespace}/{name}"',)
         if claim.deleting:
             return (f'resourceclaim "{name}" is being deleted',)
+        if ref not in shared and (claim.owner is None or claim.owner.uid != pod.uid):
+            made_for = f"was not created for Pod {pod.full_name} (Pod is not owner)"
+            return (f"ResourceClaim {pod.namespace}/{name} {made_for}",)
         if not claim.allocated:
             unallocated.append(name)
     return (unsupported(unallocated),) if unallocated else ()

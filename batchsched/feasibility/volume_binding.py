@@ -47,6 +47,7 @@ class Shape:
     request_bytes: int
     selector: LabelSelector | None
     selected_node: str | None
+    attributes_class: str
     reserved: tuple[str, ...]
     """Volumes that are reserved for this very claim, sorted."""
 
@@ -150,6 +151,7 @@ def shape(scene: Scene, claim: PersistentVolumeClaim) -> Shape:
         claim.request_bytes,
         claim.selector,
         claim.selected_node,
+        claim.attributes_class,
         tuple(sorted(v.name for v in reserved if _refers_to(v, claim))),
     )
 
@@ -239,6 +241,7 @@ def _is_large_enough(volume: PersistentVolume, claim: Shape) -> bool:
         volume.capacity_bytes >= claim.request_bytes
         and volume.volume_mode == claim.volume_mode
         and not volume.deleting
+        and volume.attributes_class == claim.attributes_class
     )
 
 

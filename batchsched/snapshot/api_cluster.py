@@ -71,6 +71,7 @@ class PVCSpecModel(Api):
 
     storage_class_name: str | None = None
     volume_name: str | None = None
+    volume_attributes_class_name: str | None = None
     access_modes: AccessModes | None = None
     volume_mode: VolumeMode | None = None
     resources: StorageRequests | None = None
@@ -104,6 +105,7 @@ class PVSpecModel(InTreeSources):
     access_modes: AccessModes | None = None
     volume_mode: VolumeMode | None = None
     node_affinity: VolumeAffinityModel | None = None
+    volume_attributes_class_name: str | None = None
     claim_ref: ObjectRef | None = None
     csi: CSISource | None = None
 

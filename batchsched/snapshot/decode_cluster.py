@@ -70,7 +70,8 @@ def claim(model: api.PVCModel) -> PersistentVolumeClaim:
         uid=meta.uid or "",
         storage_class=notes.get(_CLASS_ANNOTATION, spec.storage_class_name),
         volume_name=spec.volume_name or "",
-        bound=phase == "Bound" or "pv.kubernetes.io/bind-completed" in notes,
+        attributes_class=spec.volume_attributes_class_name or "",
+        bound="pv.kubernetes.io/bind-completed" in notes,
         phase=phase,
         access_modes=tuple(sorted(set(spec.access_modes or ()))),
         volume_mode=spec.volume_mode or "Filesystem",
@@ -100,6 +101,7 @@ def volume(model: api.PVModel) -> PersistentVolume:
         node_affinity=node_selector(spec.node_affinity.required) if spec.node_affinity else None,
         claim=(ref.namespace or "", ref.name or "", ref.uid or "") if ref else None,
         phase=(model.status and model.status.phase) or "",
+        attributes_class=spec.volume_attributes_class_name or "",
         deleting=meta.deletion_timestamp is not None,
         driver=driver,
         handle=handle,
@@ -182,6 +184,7 @@ def resource_claim(model: api.ResourceClaimModel) -> ResourceClaim:
         node_selector=node_selector(allocation.node_selector) if allocation else None,
         reserved_for=tuple(sorted({ref.uid for ref in status.reserved_for or () if ref.uid})),
         deleting=model.metadata.deletion_timestamp is not None,
+        owner=controller(model.metadata.owner_references),
     )
 
 

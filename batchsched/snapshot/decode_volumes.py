@@ -15,22 +15,23 @@ _REGION_LABELS = ("topology.kubernetes.io/region", "failure-domain.beta.kubernet
 
 
 def claims(spec: PodSpecModel) -> tuple[ClaimRef, ...]:
-    """The claims a pod mounts; ephemeral ones are called as their volumes, see ``own_claims``."""
-    found = set()
+    """The claims a pod mounts, in the order of its volumes and as often: VolumeBinding asks so.
+
+    Ephemeral ones are called as their volumes, see ``own_claims``.
+    """
+    found = []
     for volume in spec.volumes or ():
         if volume is not None and volume.persistent_volume_claim is not None:
-            found.add(ClaimRef(volume.persistent_volume_claim.claim_name))
+            found.append(ClaimRef(volume.persistent_volume_claim.claim_name))
         elif volume is not None and volume.ephemeral is not None:
-            found.add(ClaimRef(volume.name or "", ephemeral=True))
-    return tuple(sorted(found))
+            found.append(ClaimRef(volume.name or "", ephemeral=True))
+    return tuple(found)
 
 
 def own_claims(pod: str, refs: tuple[ClaimRef, ...]) -> tuple[ClaimRef, ...]:
     """The claims of one pod: an ephemeral volume's claim is called ``<pod>-<volume>``."""
     return tuple(
-        sorted(
-            ClaimRef(f"{pod}-{ref.name}", ephemeral=True) if ref.ephemeral else ref for ref in refs
-        )
+        ClaimRef(f"{pod}-{ref.name}", ephemeral=True) if ref.ephemeral else ref for ref in refs
     )
 
 

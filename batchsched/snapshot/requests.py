@@ -3,7 +3,8 @@
 The semantics are those of Kubernetes' ``component-helpers/resource``: containers and sidecars add
 up, init containers need what they ask for on top of the sidecars declared before them, pod-level
 requests replace cpu, memory and huge pages, overhead comes on top. A running pod holds the greatest
-of what it asks for, was promised and has, container by container, while a resize is under way.
+of what it asks for, was promised and has, container by container, while a resize is under way (the
+status counts only where it has ``resources``).
 Everything is in nanos until the end: kube-scheduler rounds the sum, not the summands.
 """
 
@@ -41,8 +42,8 @@ def _total(spec: PodSpecModel, status: PodResizeModel | None) -> Nanos:
     total = _of_containers(spec, status)
     wanted = (spec.resources and spec.resources.requests) or {}
     if any(_pod_level(name) for name in wanted):
-        levels = _levels(wanted, status)
-        total.update({n: v for n, v in _greatest(levels).items() if _pod_level(n)})
+        most = _greatest(_levels(wanted, status))
+        total.update({n: most.get(n, 0) for n in wanted if _pod_level(n)})
     _add(total, spec.overhead or {})
     return total
 
@@ -69,11 +70,7 @@ def _of_container(container: ContainerModel, status: PodResizeModel | None) -> M
     """The requests of one container, or more while it is being resized."""
     wanted = _requests(container.resources)
     given = _status_of(container.name, status)
-    if (
-        status is None
-        or given is None
-        or (given.resources is None and given.allocated_resources is None)
-    ):
+    if status is None or given is None or given.resources is None:
         return wanted
     levels = [given.allocated_resources or {}, _requests(given.resources)]
     return _greatest(levels if _infeasible(status) else [wanted, *levels])
@@ -89,7 +86,7 @@ def _status_of(name: str | None, status: PodResizeModel | None) -> ContainerStat
 
 def _levels(wanted: Mapping[str, int], status: PodResizeModel | None) -> list[Mapping[str, int]]:
     """What counts for pod-level requests."""
-    if status is None or (status.resources is None and status.allocated_resources is None):
+    if status is None or status.resources is None:
         return [wanted]
     levels = [_requests(status.resources), status.allocated_resources or {}]
     return levels if _infeasible(status) else [wanted, *levels]

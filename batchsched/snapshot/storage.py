@@ -19,13 +19,15 @@ class PersistentVolumeClaim:
     """``None`` and ``""`` differ: no class named, or none wanted."""
     volume_name: str = ""
     bound: bool = False
-    """Has the annotation ``pv.kubernetes.io/bind-completed`` or phase Bound."""
+    """Has the annotation ``pv.kubernetes.io/bind-completed``; kube-scheduler asks no phase."""
     phase: str = ""
     access_modes: tuple[str, ...] = ()
     volume_mode: str = "Filesystem"
     request_bytes: int = 0
     selector: LabelSelector | None = None
     selected_node: str | None = None
+    attributes_class: str = ""
+    """``volumeAttributesClassName``."""
     deleting: bool = False
     owner: OwnerRef | None = None
     """Its controller, where it has one."""
@@ -51,6 +53,8 @@ class PersistentVolume:
     claim: tuple[str, str, str] | None = None
     """``claimRef`` as (namespace, name, uid)."""
     phase: str = ""
+    attributes_class: str = ""
+    """``volumeAttributesClassName``."""
     deleting: bool = False
     driver: str | None = None
     handle: str | None = None
@@ -123,3 +127,5 @@ class ResourceClaim:
     reserved_for: tuple[str, ...] = ()
     """Uids of the pods it is reserved for."""
     deleting: bool = False
+    owner: OwnerRef | None = None
+    """Its controller, where it has one."""

@@ -1,7 +1,7 @@
 """DynamicResources: allocated claims are honoured, the others are out of reach."""
 
 from batchsched.feasibility.compile import compile_problem
-from batchsched.snapshot.pod import Pod
+from batchsched.snapshot.pod import OwnerRef, Pod
 from batchsched.snapshot.storage import ResourceClaim
 from tests.builders import (
     ZONE,
@@ -43,10 +43,23 @@ def test_a_claim_made_from_a_template_is_named_in_the_status() -> None:
     assert reasons(made_from_a_template(), NODES)["na"] == [
         'pod "default/p1": ResourceClaim not created yet'
     ]
-    claims = [ResourceClaim("default", "p1-gpu", allocated=True, node_selector=IN_A)]
+    mine = OwnerRef("v1", "Pod", "p1", "uid-default-p1")
+    claim = ResourceClaim("default", "p1-gpu", allocated=True, node_selector=IN_A, owner=mine)
     pod = made_from_a_template(claim_names=(("gpu", "p1-gpu"),))
-    assert fits(pod, NODES, resource_claims=claims) == ["na"]
+    assert fits(pod, NODES, resource_claims=[claim]) == ["na"]
     assert fits(made_from_a_template(claim_names=(("gpu", None),)), NODES) == ["na", "nb"]
+
+
+def test_a_claim_made_from_a_template_must_be_the_pods_own() -> None:
+    """A recreated pod of the same name finds its predecessor's claim, and must not use it."""
+    theirs = OwnerRef("v1", "Pod", "p1", "uid-before")
+    pod = made_from_a_template(claim_names=(("gpu", "p1-gpu"),))
+    for owner in (theirs, None):
+        claim = ResourceClaim("default", "p1-gpu", allocated=True, owner=owner)
+        said = reasons(pod, NODES, resource_claims=[claim])["na"]
+        assert said == [
+            "ResourceClaim default/p1-gpu was not created for Pod default/p1 (Pod is not owner)"
+        ]
 
 
 def test_a_pod_that_needs_an_allocation_is_set_aside_with_the_reason() -> None:

@@ -95,6 +95,18 @@ def test_a_claim_says_what_it_wants_and_whether_it_is_bound() -> None:
     assert (found.request_bytes, found.access_modes) == (3 * 2**29, ("ReadWriteOncePod",))
 
 
+def test_a_claim_is_bound_when_its_binding_was_completed_and_not_by_its_phase() -> None:
+    """kube-scheduler's isPVCFullyBound reads the annotation alone."""
+    found = snapshot_of(claim(spec={"volumeName": "v"}, status={"phase": "Bound"})).claims[0]
+    assert not found.bound
+
+
+def test_claims_and_volumes_keep_their_attributes_class() -> None:
+    found = snapshot_of(claim(spec={"volumeAttributesClassName": "fast"})).claims[0]
+    assert found.attributes_class == "fast"
+    assert volume(volumeAttributesClassName="slow").attributes_class == "slow"
+
+
 def volume(labels: dict[str, str] | None = None, **spec: Any) -> Any:
     raw = obj("PersistentVolume", "v", spec=spec, metadata={"labels": labels or {}})
     return snapshot_of(raw).volumes[0]

@@ -192,6 +192,16 @@ def test_features_are_inferred_from_the_spec() -> None:
     assert read_pod(hostUsers=False).spec.features == ()
 
 
+def test_claims_stand_in_the_order_of_the_volumes_and_as_often() -> None:
+    """The first bad claim gives the reason, and one claim mounted twice is looked at twice."""
+    names = ["b", "a", "b"]
+    volumes = [
+        {"name": f"v{i}", "persistentVolumeClaim": {"claimName": name}}
+        for i, name in enumerate(names)
+    ]
+    assert [ref.name for ref in read_pod(pod(volumes=volumes)).spec.claims] == names
+
+
 def test_device_claims_keep_their_names() -> None:
     claims = [{"name": "gpu", "resourceClaimTemplateName": "t"}]
     made = [{"name": "gpu", "resourceClaimName": "p-gpu-x"}]

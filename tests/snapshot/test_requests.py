@@ -119,6 +119,28 @@ def test_a_container_without_resources_in_its_status_holds_what_it_asks_for() ->
     assert resized("2", {"ready": True}, conditions=refused) == {"cpu": 2000}
 
 
+def test_what_was_allocated_counts_only_beside_the_status_of_resources() -> None:
+    """kube-scheduler looks at a container's status only if it has `resources`."""
+    assert resized("1", {"allocatedResources": {"cpu": "3"}}) == {"cpu": 1000}
+
+
+def test_a_pod_level_resize_counts_what_the_pod_asks_for_and_nothing_else() -> None:
+    """Names come from the spec; without `status.resources` what was allocated says nothing."""
+
+    def pod_level(**status: Any) -> dict[str, int]:
+        raw = pod(
+            containers=[container(cpu="1")],
+            resources={"requests": {"cpu": "2"}},
+            nodeName="n1",
+            status={"phase": "Running", **status},
+        )
+        return dict(read_pod(raw).requests)
+
+    assert pod_level(allocatedResources={"cpu": "3"}) == {"cpu": 2000}
+    grown = {"requests": {"cpu": "3", "memory": "1Gi"}}
+    assert pod_level(resources=grown, allocatedResources={"cpu": "2"}) == {"cpu": 3000}
+
+
 def test_replicas_with_one_spec_may_hold_different_amounts() -> None:
     grown = {"resources": {"requests": {"cpu": "3"}}}
     assert resized("1", grown) == {"cpu": 3000}
