@@ -10,19 +10,19 @@ class VirtualClock:
     def __init__(self) -> None:
         """Start at 0."""
         self._now_s = 0.0
-        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._due: list[tuple[float, int, Callable[[], object]]] = []
         self._scheduled = 0
 
     def now_s(self) -> float:
         """Give the time."""
         return self._now_s
 
-    def at(self, time_s: float, action: Callable[[], None]) -> None:
+    def at(self, time_s: float, action: Callable[[], object]) -> None:
         """Do something at a time, now if that is past; in the order asked for where times tie."""
         self._scheduled += 1
         heappush(self._due, (max(time_s, self._now_s), self._scheduled, action))
 
-    def after(self, delay_s: float, action: Callable[[], None]) -> None:
+    def after(self, delay_s: float, action: Callable[[], object]) -> None:
         """Do something after a while."""
         self.at(self._now_s + delay_s, action)
 

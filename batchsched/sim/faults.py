@@ -13,6 +13,7 @@ from typing import TypeVar
 from batchsched.cycle import Binding, PodKey
 from batchsched.daemon.ports import Change
 from batchsched.sim.cluster import SimCluster
+from batchsched.snapshot.pod import Pod, PodSpec
 from batchsched.snapshot.snapshot import Snapshot
 
 Answer = TypeVar("Answer")
@@ -39,6 +40,8 @@ class Rates:
     solve_takes_max_s: float
     lost_nodes: int
     """nodes that leave in the run, and come back after a while"""
+    intruders: int
+    """pods that another scheduler binds, where it sees room"""
 
 
 def draw_rates(random: Random) -> Rates:
@@ -47,14 +50,17 @@ def draw_rates(random: Random) -> Rates:
     def rate(most: float) -> float:
         return 0.0 if random.random() < KIND_OFF else random.uniform(0.05, 1.0) * most
 
+    watch_delay_max_s = rate(8.0)
     return Rates(
         crash=rate(0.05),
         refused=rate(0.3),
         lost_pod=rate(0.1),
-        watch_delay_max_s=rate(8.0),
+        watch_delay_max_s=watch_delay_max_s,
         solve_fails=rate(0.5),
         solve_takes_max_s=rate(20.0),
         lost_nodes=round(rate(4.0)),
+        # Two schedulers with late watches do over-commit nodes, in any cluster: no fault of ours.
+        intruders=0 if watch_delay_max_s else round(rate(100.0)),
     )
 
 
@@ -86,6 +92,29 @@ class Faults:
             node = cluster.nodes[name]
             cluster.clock.at(at_s + away_s, partial(cluster.add_node, node))
 
+        for number in range(self.rates.intruders):
+            at_s = self._random.uniform(0.0, self.until_s * 0.9)
+            cluster.clock.at(at_s, partial(self._intrude, cluster, number))
+
+    def _intrude(self, cluster: SimCluster, number: int) -> None:
+        """Let another scheduler bind a pod to a node with room for it, for a while."""
+        cpu_milli = self._random.choice((500, 1000, 2000, 4000))
+        open_nodes = [name for name in sorted(cluster.nodes) if _room(cluster, name) >= cpu_milli]
+        if not open_nodes:
+            return
+        requests = (("cpu", cpu_milli),)
+        pod = Pod(
+            namespace="elsewhere",
+            name=f"intruder-{number}",
+            spec=PodSpec(scheduler_name="default-scheduler", requests=requests),
+            node=self._random.choice(open_nodes),
+            phase="Running",
+            requests=requests,
+        )
+        made = cluster.create(pod)
+        leaves_s = cluster.clock.now_s() + self._random.uniform(5.0, 60.0)
+        cluster.clock.at(leaves_s, partial(cluster.delete, made.key, made.uid, "done"))
+
     def happens(self, rate: float) -> bool:
         """Whether something that happens at this rate happens now."""
         return rate > 0 and self._now() < self.until_s and self._random.random() < rate
@@ -101,6 +130,13 @@ class Faults:
         slow = self.happens(0.5 if self.rates.solve_takes_max_s else 0.0)
         takes_s = self._random.uniform(0.0, self.rates.solve_takes_max_s) if slow else 0.0
         return takes_s, self.happens(self.rates.solve_fails)
+
+
+def _room(cluster: SimCluster, node: str) -> int:
+    """The cpu that is free on a node, in truth."""
+    there = (pod for pod in cluster.pods.values() if pod.node == node and not pod.terminal)
+    used = sum(dict(pod.requests).get("cpu", 0) for pod in there)
+    return dict(cluster.nodes[node].allocatable).get("cpu", 0) - used
 
 
 def _leave(cluster: SimCluster, name: str) -> None:

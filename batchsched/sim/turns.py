@@ -42,9 +42,9 @@ class Board:
         """Start with what fixed pods leave."""
         self._problem, self._snapshot, self._score = problem, snapshot, score
         self._columns = _columns(problem)
-        self._allocatable = _ordered(problem.allocatable, self._columns)
-        self._free = _ordered(problem.free, self._columns)
-        self._requests = _ordered(problem.requests, self._columns)
+        self._allocatable = _ordered(problem.allocatable, self._columns, absent=1)
+        self._free = _ordered(problem.free, self._columns, absent=1)
+        self._requests = _ordered(problem.requests, self._columns, absent=0)
         self._slots = problem.slots.copy()
         self._special = [_is_special(problem, c) for c in range(len(problem.classes))]
         self._hopeless: set[int] = set()
@@ -147,9 +147,10 @@ def _columns(problem: Problem) -> list[int]:
     return first + [i for resource, i in index.items() if resource not in FIRST]
 
 
-def _ordered(values: npt.NDArray[np.int64], columns: list[int]) -> Floats:
-    """The columns in their order, zeros where there is none."""
-    padded = np.concatenate([values, np.zeros((len(values), 1), dtype=values.dtype)], axis=1)
+def _ordered(values: npt.NDArray[np.int64], columns: list[int], *, absent: int) -> Floats:
+    """The columns in their order; where there is none, a resource that nobody uses."""
+    extra = np.full((len(values), 1), absent, dtype=values.dtype)
+    padded = np.concatenate([values, extra], axis=1)
     return padded[:, columns].astype(np.float64)
 
 

@@ -1,0 +1,132 @@
+"""The embedded cluster answers as an API server does, and lives as a cluster does."""
+
+from dataclasses import replace
+from itertools import chain, repeat
+
+import pytest
+
+from batchsched.cycle import Binding
+from batchsched.daemon.ports import NodeChange, PodChange
+from batchsched.sim.clock import VirtualClock
+from batchsched.sim.cluster import GRACE_S, LOST_PODS_DELETED_AFTER_S, START_DELAY_S, SimCluster
+from batchsched.sim.grouping import Grouping
+from batchsched.snapshot.pod import Pod
+from tests.builders import make_node, make_pod, make_snapshot
+
+
+@pytest.fixture
+def cluster() -> SimCluster:
+    return SimCluster(make_snapshot([make_node("n1")]), Grouping(), VirtualClock())
+
+
+def created(cluster: SimCluster, name: str = "p", duration_s: float | None = None) -> Pod:
+    return cluster.create(replace(make_pod(name, cpu=1000), uid=""), duration_s)
+
+
+def binding(pod: Pod, node: str = "n1") -> Binding:
+    return Binding(pod.key, pod.uid, node)
+
+
+def test_things_that_are_due_happen_in_their_order() -> None:
+    clock, seen = VirtualClock(), list[str]()
+    clock.at(2.0, lambda: seen.append("later"))
+    clock.at(1.0, lambda: clock.at(1.0, lambda: seen.append("second")))
+    clock.at(1.0, lambda: seen.append("first"))
+    assert clock.next_s() == 1.0
+    clock.advance(1.5)
+    assert (seen, clock.now_s()) == (["first", "second"], 1.5)
+    clock.advance(9.0)
+    assert (seen, clock.now_s(), clock.next_s()) == (["first", "second", "later"], 9.0, None)
+
+
+def test_a_pod_is_bound_runs_and_succeeds(cluster: SimCluster) -> None:
+    pod = created(cluster, duration_s=10.0)
+    assert cluster.bind(binding(pod)) is None
+    cluster.clock.advance(START_DELAY_S)
+    assert cluster.pods[pod.key].phase == "Running"
+    cluster.clock.advance(START_DELAY_S + 10.0)
+    assert pod.key not in cluster.pods
+    pods = [c.new for c in cluster.changes() if isinstance(c, PodChange)]
+    phases = [pod and (pod.node, pod.phase) for pod in pods]
+    assert phases == [
+        (None, "Pending"),
+        ("n1", "Pending"),
+        ("n1", "Running"),
+        ("n1", "Succeeded"),
+        None,
+    ]
+
+
+def test_a_conflict_is_refused_and_changes_nothing(cluster: SimCluster) -> None:
+    pod = created(cluster)
+    assert "UID" in (cluster.bind(replace(binding(pod), uid="old")) or "")
+    assert "404" in (cluster.bind(Binding(("default", "nobody"), "", "n1")) or "")
+    assert cluster.bind(binding(pod)) is None
+    assert "already assigned" in (cluster.bind(binding(pod)) or "")
+    other = created(cluster, "other")
+    cluster.delete(other.key, other.uid, "test")
+    assert "being deleted" in (cluster.bind(binding(other)) or "")
+    gated = cluster.create(make_pod("gated", gated=True))
+    assert "schedulingGates" in (cluster.bind(binding(gated)) or "")
+
+
+def test_a_dry_run_binds_nothing(cluster: SimCluster) -> None:
+    pod = created(cluster)
+    assert cluster.bind(binding(pod), dry_run=True) is None
+    assert cluster.pods[pod.key].node is None
+
+
+def test_a_deletion_has_a_precondition_and_takes_its_time(cluster: SimCluster) -> None:
+    pod = created(cluster)
+    assert "404" in (cluster.delete(pod.key, "old", "test") or "")
+    assert cluster.delete(pod.key, pod.uid, "test") is None
+    assert cluster.pods[pod.key].deleting
+    cluster.clock.advance(GRACE_S)
+    assert not cluster.pods
+
+
+def test_a_lost_node_takes_its_pods_along_a_little_later(cluster: SimCluster) -> None:
+    pod = created(cluster)
+    cluster.bind(binding(pod))
+    cluster.lose_node("n1")
+    assert pod.key in cluster.pods
+    cluster.clock.advance(LOST_PODS_DELETED_AFTER_S)
+    assert not cluster.pods
+    assert [type(change) for change in cluster.changes()].count(NodeChange) == 1
+
+
+def test_the_api_server_binds_to_a_node_that_is_no_more(cluster: SimCluster) -> None:
+    pod = created(cluster)
+    assert cluster.bind(binding(pod, "gone")) is None
+    cluster.clock.advance(LOST_PODS_DELETED_AFTER_S)
+    assert not cluster.pods
+
+
+def test_a_late_watch_shows_the_truth_later_and_in_order() -> None:
+    delays = chain([5.0], repeat(0.0))
+    clock = VirtualClock()
+    cluster = SimCluster(make_snapshot([make_node("n1")]), Grouping(), clock, lambda: next(delays))
+    pod = created(cluster)
+    cluster.bind(binding(pod))
+    assert (cluster.snapshot().pods, cluster.changes()) == ((), [])
+    assert cluster.next_watch_s() == 5.0
+    clock.advance(5.0)
+    assert [p.node for p in cluster.snapshot().pods] == ["n1"]
+    pods = [c.new for c in cluster.changes() if isinstance(c, PodChange)]
+    assert [pod and pod.node for pod in pods] == [None, "n1", "n1"]
+
+
+def test_a_new_process_lists_everything_at_once() -> None:
+    clock = VirtualClock()
+    cluster = SimCluster(make_snapshot([make_node("n1")]), Grouping(), clock, lambda: 100.0)
+    created(cluster)
+    cluster.restart_watches()
+    assert len(cluster.snapshot().pods) == 1
+    assert cluster.changes() == []
+
+
+def test_a_snapshot_is_the_same_object_until_something_changes(cluster: SimCluster) -> None:
+    first = cluster.snapshot()
+    assert cluster.snapshot() is first
+    created(cluster)
+    assert cluster.snapshot() is not first

@@ -1,0 +1,97 @@
+"""The loop verifies before it binds, re-checks, and gives no room away twice."""
+
+from dataclasses import replace
+
+from batchsched.cycle import Binding, ClusterChanged, Event, PodGone, PodHeld, PodPending
+from batchsched.daemon.assumed import Assumed
+from batchsched.daemon.ports import Change, NodeChange, PodChange
+from batchsched.daemon.recheck import Room
+from batchsched.daemon.watch import events_of, listed
+from batchsched.plan.plan import Plan
+from batchsched.plan.state import Violation
+from batchsched.sim.policies import greedy
+from batchsched.sim.scenario import PodArrival, Scenario
+from batchsched.sim.simulation import Simulation
+from batchsched.snapshot.snapshot import Snapshot, Window
+from tests.builders import make_node, make_pod, make_snapshot
+
+NODE = make_node("n1", cpu=2000)
+POD = make_pod("p", cpu=1500, scheduler_name="ours")
+
+
+def test_nothing_is_bound_that_was_not_verified() -> None:
+    def refuse(_: Plan, __: Snapshot, ___: Window) -> tuple[Violation, ...]:
+        return (Violation("capacity", "default/p", "n1", "too full"),)
+
+    scenario = Scenario("test", make_snapshot([NODE]), 30.0, pods=[PodArrival(0.0, POD)])
+    run = Simulation(scenario, greedy("best-fit"), verify=refuse).run()
+    assert not run.cluster.bound
+    assert run.recorder.dumps == len(run.recorder.windows) > 1
+    assert {w.failure for w in run.recorder.windows} == {
+        "not verified: capacity: default/p: too full"
+    }
+
+
+def test_a_unit_is_held_against_the_newest_state() -> None:
+    there = make_pod("there", cpu=1000, node="n1")
+    room = Room(make_snapshot([NODE, make_node("n2", cpu=2000)], [POD, there]))
+    good = Binding(POD.key, POD.uid, "n2")
+    assert not room.refusals([good])
+    assert "not enough cpu" in room.refusals([replace(good, node="n1")])[0][1]
+    assert "is gone" in room.refusals([replace(good, node="n3")])[0][1]
+    assert "does not wait" in room.refusals([replace(good, uid="old")])[0][1]
+    room.take(POD, "n2")
+    assert "not enough cpu" in room.refusals([good])[0][1]
+
+
+def test_the_members_of_a_unit_share_the_room() -> None:
+    other = make_pod("q", cpu=1500)
+    room = Room(make_snapshot([NODE], [POD, other]))
+    unit = [Binding(pod.key, pod.uid, "n1") for pod in (POD, other)]
+    assert [binding.pod for binding, _ in room.refusals(unit)] == [other.key]
+
+
+def test_what_was_bound_is_assumed_until_a_watch_shows_it() -> None:
+    assumed, snapshot = Assumed(), make_snapshot([NODE], [POD])
+    assumed.bound(Binding(POD.key, POD.uid, "n1"))
+    over = assumed.over(snapshot)
+    assert [pod.node for pod in over.pods] == ["n1"]
+    assert assumed.over(snapshot) is over
+    assert not assumed.shows(PodChange(POD, replace(POD, labels=(("a", "b"),))))
+    assert assumed.shows(PodChange(POD, replace(POD, node="n1")))
+    assert assumed.over(snapshot) is snapshot
+
+
+def test_a_new_process_is_told_of_everybody() -> None:
+    held, ended = (make_pod(name, node="n1") for name in ("held", "ended"))
+    ended = replace(ended, phase="Succeeded")
+    theirs = make_pod("theirs", scheduler_name="others")
+    snapshot = make_snapshot([NODE], [POD, held, ended, theirs])
+    assert list(listed(snapshot, ("ours",))) == [
+        PodHeld(ended.key, ended.uid),
+        PodHeld(held.key, held.uid),
+        PodGone(ended.key, ended.uid, succeeded=True),
+        PodPending(POD),
+    ]
+
+
+def test_a_watch_is_told_in_the_words_of_the_cycle() -> None:
+    bound, gated = replace(POD, node="n1"), replace(POD, spec=replace(POD.spec, gated=True))
+    ended = replace(bound, phase="Failed")
+    left = ClusterChanged("pod default/p left node n1")
+    cases: list[tuple[Change, list[Event]]] = [
+        (PodChange(None, POD), [PodPending(POD)]),
+        (PodChange(POD, gated), [PodGone(POD.key, POD.uid)]),
+        (PodChange(gated, POD), [PodPending(POD)]),
+        (PodChange(POD, bound), [PodHeld(POD.key, POD.uid)]),
+        (PodChange(POD, None), [PodGone(POD.key, POD.uid)]),
+        (PodChange(bound, ended), [PodGone(POD.key, POD.uid), left]),
+        (PodChange(bound, None), [PodGone(POD.key, POD.uid), left]),
+        (PodChange(ended, None), []),
+        (NodeChange(None, NODE), [ClusterChanged("node n1 came")]),
+        (NodeChange(NODE, replace(NODE, unschedulable=True)), [ClusterChanged("node n1 changed")]),
+        (NodeChange(NODE, NODE), []),
+        (NodeChange(NODE, None), []),
+    ]
+    for change, events in cases:
+        assert list(events_of(change, ("ours",))) == events
