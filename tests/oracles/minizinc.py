@@ -166,12 +166,13 @@ class Data:
         }
 
     def _capacity(self) -> dict[str, Any]:
-        names = sorted({"cpu", "memory"} | {r for stand in self.stands for r in stand.requests})
+        shape = reference_shape(self.cluster)
+        asked = {r for stand in self.stands for r in stand.requests}
+        names = sorted({"cpu", "memory"} | asked | shape.keys())
         unit = {}
         for r in names:
-            amounts = [s.requests.get(r, 0) for s in self.stands]
+            amounts = [shape.get(r, 0), *(s.requests.get(r, 0) for s in self.stands)]
             unit[r] = gcd(*amounts, *(dict(n.allocatable).get(r, 0) for n in self.nodes)) or 1
-        shape = reference_shape(self.cluster)
         requests = [[s.requests.get(r, 0) // unit[r] for r in names] for s in self.stands]
         room = [[dict(n.allocatable).get(r, 0) // unit[r] for r in names] for n in self.nodes]
         if max([0, *(x for row in requests + room for x in row)]) > NUMBER_MAX:
