@@ -31,7 +31,7 @@ def steps(lines: Sequence[Line], x_max: float, y_max: float) -> Markup:
     parts = [_frame()]
     for number in range(len(lines) - 1, -1, -1):
         path = _steps_path(lines[number], x_max, y_max)
-        if number == 0 and path:
+        if number == 0 and lines[0].xs:
             end = f"{_x(x_max, x_max):.1f}"
             start = f"{_x(lines[0].xs[0], x_max):.1f}"
             area = f"{path} H{end} V{HEIGHT} H{start} Z"
