@@ -109,14 +109,9 @@ def schedule(  # noqa: PLR0913 -- the composition takes what there is to compose
     if limits.deterministic:
         return plan
     end_s = clock()
-    seconds = PlanSeconds(
-        load=round(source.load_s, 3),
-        compile=round(compile_s, 3),
-        verify=round(end_s - verify_from_s, 3),
-        total=round(source.load_s + end_s - start_s, 3),
-        **{phase: round(took_s, 3) for phase, took_s in solution.seconds.items()},
-    )
-    return plan.model_copy(update={"solver": plan.solver.model_copy(update={"seconds": seconds})})
+    took = {**solution.seconds, "compile": compile_s, "verify": end_s - verify_from_s}
+    total_s = source.load_s + end_s - start_s
+    return _timed(plan, {**took, "load": source.load_s, "total": total_s})
 
 
 def compile_model(
@@ -148,6 +143,12 @@ def placements_of(model: Model, solution: Solution) -> dict[PodKey, str]:
         pods = sorted(problem.classes[c].pods, key=lambda pod: (pod.created, pod.key))
         placements.update({pod.key: name for pod, name in zip(pods, names, strict=False)})
     return placements
+
+
+def _timed(plan: Plan, seconds: Mapping[str, float]) -> Plan:
+    """The plan with its timings; a deterministic one has none, so bytes can be compared."""
+    rounded = PlanSeconds(**{phase: round(took_s, 3) for phase, took_s in seconds.items()})
+    return plan.model_copy(update={"solver": plan.solver.model_copy(update={"seconds": rounded})})
 
 
 def _left(limits: Limits, compile_s: float) -> Limits:

@@ -4,8 +4,6 @@ Amounts are in the units of the nouns: cpu in milli-cores, all else in units or 
 Mappings stand for sorted pairs; strings stand for the one-field nouns where that reads well.
 """
 
-
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

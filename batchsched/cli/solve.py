@@ -35,7 +35,14 @@ UNPLACED = 3
 @click.option(
     "--workers", type=click.IntRange(min=1), metavar="N", help="Threads; default: all cores."
 )
-@click.option("--seed", type=click.IntRange(min=0, max=2**31 - 1), default=0, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0, max=2**31 - 1),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Of the search: another seed may find another plan, as good.",
+)
 @click.option(
     "--deterministic",
     is_flag=True,

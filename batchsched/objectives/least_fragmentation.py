@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 
+from batchsched.feasibility.problem import Problem
 from batchsched.plan.state import FinalState
 from batchsched.snapshot.pod import Pod, Quantities
 from batchsched.solver.model import Model, Tier
 
+IntArray = npt.NDArray[np.int64]
 NATIVE = ("cpu", "memory", "ephemeral-storage")
 
 
@@ -53,38 +56,54 @@ class LeastFragmentation:
 
     def tiers(self, model: Model) -> Sequence[Tier]:
         """Let the reference pods compete for the room that is left, and count them."""
-        problem, counts = model.problem, model.counts
-        free = dict(zip(problem.resources, problem.free.sum(axis=0).tolist(), strict=True))
+        problem = model.problem
         pods = [*(p for c in problem.classes for p in c.pods), *(e.pod for e in problem.excluded)]
         pods.sort(key=lambda pod: pod.key)
-        shape = dict(reference_shape(pods, free))
-        ask = np.array([shape.get(name, 0) for name in problem.resources], dtype=np.int64)
-        most = problem.slots.copy()
-        for r in np.flatnonzero(ask).tolist():
-            most = np.minimum(most, problem.free[:, r] // ask[r])
-        if not np.any(ask):
-            most[:] = 0
+        free = _free(problem, {name for pod in pods for name, _ in pod.spec.requests})
+        shape = reference_shape(pods, {name: int(room.sum()) for name, room in free.items()})
+        most = problem.slots.copy() if shape else np.zeros_like(problem.slots)
+        for name, amount in shape:
+            most = np.minimum(most, free[name] // amount)
         nodes = np.flatnonzero(most > 0)
         slots = model.add_columns(self.name, most[nodes])
-        row_of = np.full(len(problem.nodes), -1, dtype=np.int64)
-        row_of[nodes] = np.arange(len(nodes))
-        inside = row_of[counts.nodes] >= 0
-        row, column = row_of[counts.nodes[inside]], counts.columns[inside]
-        classes = counts.classes[inside]
-        model.add_rows(
-            self.name,
-            len(nodes),
-            [(row, column, 1), (np.arange(len(nodes)), slots, 1)],
-            upper=problem.slots[nodes],
-        )
-        for r in np.flatnonzero(ask).tolist():
-            entries = [
-                (row, column, problem.requests[classes, r]),
-                (np.arange(len(nodes)), slots, ask[r]),
-            ]
-            model.add_rows(self.name, len(nodes), entries, upper=problem.free[nodes, r])
+        one_each = np.ones(len(problem.classes), dtype=np.int64)
+        self._compete(model, (nodes, slots), (one_each, 1), problem.slots)
+        asked = dict(shape)
+        for r, name in enumerate(problem.resources):
+            if name in asked:
+                need = (problem.requests[:, r], asked[name])
+                self._compete(model, (nodes, slots), need, problem.free[:, r])
         worth = np.ones(len(nodes), dtype=np.int64)
         return [Tier(self.name, slots, worth, highest=int(most.sum()))]
+
+    def _compete(
+        self,
+        model: Model,
+        places: tuple[IntArray, IntArray],
+        need: tuple[IntArray, int],
+        room: IntArray,
+    ) -> None:
+        """Rows ``asked by pods + asked by reference pods <= room`` on the nodes that matter.
+
+        Args:
+            model: Where the rows go.
+            places: Nodes, and the column of each.
+            need: What a pod of each class [C] asks for, and what a reference pod does.
+            room: [N] what there is.
+        """
+        (nodes, slots), (of_class, of_reference), counts = places, need, model.counts
+        row_of = np.full(len(room), -1, dtype=np.int64)
+        row_of[nodes] = np.arange(len(nodes))
+        inside = row_of[counts.nodes] >= 0
+        entries = [
+            (
+                row_of[counts.nodes[inside]],
+                counts.columns[inside],
+                of_class[counts.classes[inside]],
+            ),
+            (np.arange(len(nodes)), slots, np.full(len(nodes), of_reference)),
+        ]
+        model.add_rows(self.name, len(nodes), entries, upper=room[nodes])
 
     def score(self, state: FinalState) -> Mapping[str, int]:
         """Count, node by node, what more would fit."""
@@ -102,6 +121,20 @@ class LeastFragmentation:
             for room in after.values()
         )
         return {self.name: sum(max(0, count) for count in fits)}
+
+
+def _free(problem: Problem, names: set[str]) -> dict[str, IntArray]:
+    """[N] what fixed pods leave of each named resource, at least 0, whoever asks for it."""
+    free = {name: np.zeros(len(problem.nodes), dtype=np.int64) for name in sorted(names)}
+    for n, node in enumerate(problem.nodes):
+        for name, amount in node.allocatable:
+            if name in free:
+                free[name][n] = amount
+    for pod, n in zip(problem.fixed, problem.fixed_node.tolist(), strict=True):
+        for name, amount in pod.requests if n >= 0 else ():
+            if name in free:
+                free[name][n] -= amount
+    return {name: np.maximum(room, 0) for name, room in free.items()}
 
 
 def _room(state: FinalState, *, new: bool) -> dict[str, dict[str, int]]:
