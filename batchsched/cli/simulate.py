@@ -60,7 +60,14 @@ class _Options:
     type=click.Choice([*POLICIES, ALL]),
     help="Who decides; repeatable. Default: as the workload says, else solver.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Draws random arrivals, and seeds the solver.",
+)
 @click.option("-o", "--output", metavar="DIR", help="Leave plans, tables and report.html here.")
 @click.option("--profile", metavar="FILE|NAME", help="Which rules and tiers the solver has.")
 @click.option(
