@@ -14,6 +14,8 @@ import numpy.typing as npt
 from markupsafe import Markup
 
 WIDTH, HEIGHT = 1000, 300
+SHADE = 0.04
+"""Steps between the shades of a map: finer ones cannot be told apart, and make the page large."""
 Floats = npt.NDArray[np.float64]
 
 
@@ -89,9 +91,9 @@ def heat(shares: Floats, names: Sequence[str], bins: Sequence[str]) -> Markup:
 
 def _runs(shares: Floats) -> list[tuple[int, int, float]]:
     """Neighbouring cells that look the same, as one: (first, after last, share)."""
-    rounded = np.round(shares, 2)
+    rounded = np.round(shares / SHADE) * SHADE
     edges = [0, *(np.flatnonzero(np.diff(rounded)) + 1).tolist(), len(rounded)]
-    return [(a, b, float(rounded[a])) for a, b in pairwise(edges) if b > a]
+    return [(a, b, float(shares[a:b].mean())) for a, b in pairwise(edges) if b > a]
 
 
 def share_bar(share: float, style: str = "s0") -> Markup:

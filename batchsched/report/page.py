@@ -16,7 +16,7 @@ from batchsched.report.tables import Tables, banded, gang_rows, reasons, tier_ro
 from batchsched.sim.durations import written
 
 BINS, ROWS_MAX, WINDOWS_MAX, PLAN_NODES_MAX = 160, 40, 400, 2_000
-BUSY = 0.999
+HOUR_S = 3600.0
 
 
 def simulation_page(tables: Tables) -> str:
@@ -103,10 +103,14 @@ def _headline(tables: Tables) -> str:
     )
     if not others:
         return f"The {_called(first['policy'])} {own}."
+    subject = f"The {_called(first['policy'])}"
     best = max(others, key=lambda each: (each["placed"], each["gpu_hours"]))
+    if best["placed"] > first["placed"]:
+        most = first["gpu_hours"] > max(each["gpu_hours"] for each in others)
+        rank = "the most GPU time" if most else f"{best['policy']} {best['placed']:,}"
+        return f"{subject} {own}, {'with' if most else 'and'} {rank}."
     behind = best["pods"] - best["placed"]
     theirs = "none" if not behind else f"{behind:,}"
-    subject = f"The {_called(first['policy'])}"
     return f"{subject} {own}; the best of the others, {best['policy']}, left {theirs} out."
 
 
@@ -178,6 +182,8 @@ def _hours(tables: Tables) -> list[str]:
     """Labels below a chart: the time of day, or minutes where the run is short."""
     start = datetime.fromisoformat(tables.summary["start"])
     parts = 6
+    if tables.duration_s < HOUR_S:
+        return [written(tables.duration_s * k / parts) for k in range(parts + 1)]
     times = [start + timedelta(seconds=tables.duration_s * k / parts) for k in range(parts + 1)]
     form = "%a %H:%M" if tables.duration_s > 2 * 86400 else "%H:%M"
     return [f"{time:{form}}" for time in times]
