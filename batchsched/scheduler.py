@@ -26,9 +26,9 @@ from batchsched.solver.solve import Limits, Progress, Solution, TierResult, solv
 
 __all__ = ["Limits", "Origin", "PlanDefectError", "Progress", "schedule"]
 
-AFTER_PER_COMPILE = 4.0
+AFTER_PER_COMPILE = 8.0
 """What comes after the search (reasons, order, verification) takes this many times what compiling
-took, on any machine: 2.8 to 3.6 measured from 1,000 x 4,000 to 10,000 x 50,000."""
+took, on any machine: 7 to 9 measured from 1,000 x 4,000 to 10,000 x 50,000."""
 
 PodKey = tuple[str, str]
 
@@ -89,8 +89,8 @@ def schedule(  # noqa: PLR0913 -- the composition takes what there is to compose
     placements = placements_of(model, solution)
     source = origin or Origin()
     reasons = _reasons(problem, placements)
-    decision = diff(snapshot, window, placements, reasons, sha256=source.sha256)
     state = final_state(snapshot, window, placements)
+    decision = diff(state, window, reasons, sha256=source.sha256)
     scores = {name: value for each in objectives for name, value in each.score(state).items()}
     plan = decision.plan(
         [_tier(result, scores[result.tier.name]) for result in solution.tiers],
@@ -103,7 +103,7 @@ def schedule(  # noqa: PLR0913 -- the composition takes what there is to compose
             time_limit_seconds=limits.time_limit_s,
         ),
     )
-    violations = verify(plan, snapshot, window, constraints, objectives)
+    violations = verify(plan, snapshot, window, constraints)
     if violations:
         raise PlanDefectError(violations)
     if limits.deterministic:

@@ -19,9 +19,10 @@ from batchsched.plan.plan import (
     Unplaced,
     status_of,
 )
-from batchsched.plan.verify import Key, final_state
+from batchsched.plan.state import FinalState
+from batchsched.plan.verify import Key
 from batchsched.snapshot.pod import Pod
-from batchsched.snapshot.snapshot import Snapshot, Window
+from batchsched.snapshot.snapshot import Window
 
 UNSCHEDULABLE = "Unschedulable"
 
@@ -59,25 +60,19 @@ class Decision:
 
 
 def diff(
-    snapshot: Snapshot,
-    window: Window,
-    placements: Mapping[Key, str],
-    reasons: Mapping[Key, Why],
-    *,
-    sha256: str = "",
+    state: FinalState, window: Window, reasons: Mapping[Key, Why], *, sha256: str = ""
 ) -> Decision:
-    """What placements mean for each pending pod.
+    """What a final state means for each pending pod.
 
     Args:
-        snapshot: The cluster.
+        state: The final state that placements lead to (``verify.final_state``).
         window: The pending pods that were decided on.
-        placements: Pod to node, for those that are placed.
         reasons: Pod to reason, for those that are not.
         sha256: Of the bytes that the snapshot was read from.
     """
+    snapshot = state.snapshot
     group_of = {key: snapshot.groups[index].name for key, index in snapshot.group_of}
     pods = {pod.key: pod for pod in window.pods}
-    state = final_state(snapshot, window, placements)
     messages = {key: why.message for key, why in reasons.items()}
     return Decision(
         snapshot=PlanSnapshot(

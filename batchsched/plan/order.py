@@ -31,6 +31,8 @@ def binding_order(state: FinalState) -> tuple[Placed, ...]:
     gets there.
     """
     usual = _usual_order(state)
+    if not any(_minds_the_order(placed) for placed in usual):
+        return tuple(usual)
     best: list[int] = []
     fewest = len(usual) + 1
     for arrange in _arrangements(len(usual)):
@@ -43,9 +45,16 @@ def binding_order(state: FinalState) -> tuple[Placed, ...]:
     return tuple(usual[at] for at in best)
 
 
+def _minds_the_order(placed: Placed) -> bool:
+    """Whether one of the two rules concerns the pod."""
+    spec = placed.pod.spec
+    return bool(spec.affinity) or any(spread.hard for spread in spec.spread)
+
+
 def _usual_order(state: FinalState) -> list[Placed]:
     """By priority, then group by group, hardest pod first."""
     groups = dict(state.snapshot.group_of)
+    hardness: dict[int, tuple[int, ...]] = {}
     first: dict[int, tuple[int, tuple[str, str]]] = {}
     for placed in state.placed:
         group = groups.get(placed.pod.key)
@@ -57,7 +66,9 @@ def _usual_order(state: FinalState) -> list[Placed]:
         pod = placed.pod
         own = (-pod.spec.priority, pod.key)
         block = first.get(groups.get(pod.key, -1), own)
-        return (*block, _hardness(placed), pod.key)
+        if id(pod.spec) not in hardness:
+            hardness[id(pod.spec)] = _hardness(placed)
+        return (*block, hardness[id(pod.spec)], pod.key)
 
     return sorted(state.placed, key=rank)
 

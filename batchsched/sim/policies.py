@@ -16,6 +16,7 @@ from batchsched.feasibility.compile import compile_problem
 from batchsched.feasibility.problem import Problem
 from batchsched.plan.diff import Why, diff
 from batchsched.plan.plan import Plan, PlanSolver, PlanTier, tier
+from batchsched.plan.verify import final_state
 from batchsched.profile import Profile
 from batchsched.scheduler import Limits, schedule
 from batchsched.sim.turns import Board
@@ -74,7 +75,7 @@ def greedy(name: str) -> Policy:
         message = f"0/{len(snapshot.nodes)} nodes are available: none has room ({name})"
         reasons = {p.key: Why(message=message) for p in window.pods if p.key not in placements}
         reasons |= {e.pod.key: Why(e.reason, e.message) for e in problem.excluded}
-        decision = diff(snapshot, window, placements, reasons)
+        decision = diff(final_state(snapshot, window, placements), window, reasons)
         return decision.plan(_tiers(window, placements), PlanSolver())
 
     return policy

@@ -34,7 +34,12 @@ def plan_of(
     placements: Mapping[tuple[str, str], str], snapshot: Snapshot = SNAPSHOT, sha256: str = ""
 ) -> Plan:
     why = {("default", "b"): Why(message="0/2 nodes are available: 2 Insufficient cpu.")}
-    decision = diff(snapshot, pending(snapshot), placements, why, sha256=sha256)
+    decision = diff(
+        final_state(snapshot, pending(snapshot), placements),
+        pending(snapshot),
+        why,
+        sha256=sha256,
+    )
     count = len(decision.bindings)
     tiers = [tier("placed/priority=0", count, count), tier("disruption", 0, 0)]
     return decision.plan(tiers, PlanSolver())
