@@ -31,7 +31,9 @@ SOLVER, ALL = "solver", "all"
 POLICIES = (SOLVER, *SCORES)
 SUFFIXES = (".yaml", ".yml", ".json", ".csv")
 TRACE_WINDOW_S = 30.0
-"""How long a window of a trace is open where nobody says: some 200 pods arrive in it."""
+"""How long a window of a trace is open where nobody says: some 450 pods arrive in it."""
+TRACE_PROFILE = "least-fragmentation"
+"""What suits a trace of GPU pods: room for eight GPUs on one node is worth keeping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,11 @@ class _Options:
     help="Draws random arrivals, and seeds the solver.",
 )
 @click.option("-o", "--output", metavar="DIR", help="Leave plans, tables and report.html here.")
-@click.option("--profile", metavar="FILE|NAME", help="Which rules and tiers the solver has.")
+@click.option(
+    "--profile",
+    metavar="FILE|NAME",
+    help="The solver's; default: default, for traces least-fragmentation.",
+)
 @click.option(
     "--time-limit",
     type=click.FloatRange(min=0, min_open=True),
@@ -131,10 +137,13 @@ def simulate(  # noqa: PLR0917 -- one parameter for each option
         seed=seed % 2**31,
         deterministic=deterministic,
     )
-    options = _Options(load_profile(profile), limits, seed, Path(output) if output else None)
     files = list(_files(workloads))
-    scenario, default_window_s = _scenario(files, seed, arrivals, load, span_s)
-    scenario = with_timing(scenario, window_s=window_s or default_window_s)
+    trace = any(name.lower().endswith(".csv") for name, _ in files)
+    draw = (seed, arrivals, load, span_s)
+    scenario = _trace(files, *draw) if trace else load_workload(files, seed)
+    scenario = with_timing(scenario, window_s=window_s or (TRACE_WINDOW_S if trace else None))
+    chosen = load_profile(profile or (TRACE_PROFILE if trace else None))
+    options = _Options(chosen, limits, seed, Path(output) if output else None)
     _run_all(scenario, _chosen(policies, scenario), options)
 
 
@@ -199,20 +208,17 @@ class _Timed:
         return plan
 
 
-def _scenario(
+def _trace(
     files: list[tuple[str, bytes]], seed: int, arrivals: str, load: float, span_s: float
-) -> tuple[Scenario, float | None]:
-    """The scenario in the files, and how long its windows are where nobody says."""
-    if any(name.lower().endswith(".csv") for name, _ in files):
-        from batchsched.sim.trace import Draw, is_trace, load_trace
+) -> Scenario:
+    """The scenario of a trace."""
+    from batchsched.sim.trace import Draw, is_trace, load_trace
 
-        for name, data in files:
-            if not is_trace(data):
-                what = "is neither the node list nor the pod list of a trace, by its first line"
-                raise InputError(what, source=name)
-        draw = Draw(arrivals, seed, load, span_s)  # type: ignore[arg-type]  # click chose it
-        return load_trace(files, draw), TRACE_WINDOW_S
-    return load_workload(files, seed), None
+    for name, data in files:
+        if not is_trace(data):
+            what = "is neither the node list nor the pod list of a trace, by its first line"
+            raise InputError(what, source=name)
+    return load_trace(files, Draw(arrivals, seed, load, span_s))  # type: ignore[arg-type]  # click chose it
 
 
 def _files(paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
