@@ -113,6 +113,11 @@ def objectives_of(profile: Profile, source: str | None = None) -> tuple[Objectiv
     return (Placed(), Disruption(), *chosen)
 
 
+def has_plug_ins(profile: Profile) -> bool:
+    """Whether rules or objectives of one's own take part, which may read anything of a pod."""
+    return bool(profile.constraints) or any(o.name not in OBJECTIVES for o in profile.objectives)
+
+
 def _plug_in(group: str, rule: Rule, source: str | None) -> Any:  # noqa: ANN401 -- a plug-in
     found = [point for point in entry_points(group=group) if point.name == rule.name]
     if not found:

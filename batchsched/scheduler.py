@@ -12,14 +12,14 @@ import numpy as np
 
 from batchsched.constraints import Constraint
 from batchsched.feasibility.compile import compile_problem
-from batchsched.feasibility.explain import explain
+from batchsched.feasibility.explain import GROUP, TOGETHER, explain
 from batchsched.feasibility.problem import Problem
 from batchsched.objectives import Objective
 from batchsched.plan.diff import Why, diff
 from batchsched.plan.plan import Plan, PlanSeconds, PlanSolver, PlanTier, tier
 from batchsched.plan.state import Violation
 from batchsched.plan.verify import final_state, verify
-from batchsched.profile import Profile, constraints_of, objectives_of
+from batchsched.profile import Profile, constraints_of, has_plug_ins, objectives_of
 from batchsched.snapshot.snapshot import Snapshot, Window
 from batchsched.solver.model import Model
 from batchsched.solver.solve import Limits, Progress, Solution, TierResult, solve
@@ -80,7 +80,7 @@ def schedule(  # noqa: PLR0913 -- the composition takes what there is to compose
         PlanDefectError: The plan does not pass the verifier. Nothing may be bound.
     """
     start_s = clock()
-    problem = compile_problem(snapshot, window)
+    problem = compile_problem(snapshot, window, whole=has_plug_ins(profile))
     constraints, objectives = constraints_of(profile), objectives_of(profile)
     model = compile_model(problem, constraints, objectives)
     compile_s = clock() - start_s
@@ -173,6 +173,14 @@ def _tier(result: TierResult, score: int) -> PlanTier:
 def _reasons(problem: Problem, placements: Mapping[PodKey, str]) -> dict[PodKey, Why]:
     """Why each pod without a place has none: set aside, or no room in the final state."""
     reasons = {e.pod.key: Why(e.reason, e.message) for e in problem.excluded}
-    left = [pod for c in problem.classes for pod in c.pods if pod.key not in placements]
-    messages = explain(problem.snapshot, placements, left)
+    held_back = {
+        pod.key: GROUP
+        if c.group is not None and problem.gangs[c.group].group.min_count
+        else TOGETHER
+        for c in problem.classes
+        for pod in c.pods
+        if pod.key not in placements
+    }
+    left = [pod for c in problem.classes for pod in c.pods if pod.key in held_back]
+    messages = explain(problem.snapshot, placements, left, held_back)
     return reasons | {key: Why(message=message) for key, message in messages.items()}

@@ -38,7 +38,11 @@ class _Lookout:
 
 
 def pod_classes(
-    snapshot: Snapshot, pods: Iterable[Pod], group_of: Mapping[tuple[str, str], int]
+    snapshot: Snapshot,
+    pods: Iterable[Pod],
+    group_of: Mapping[tuple[str, str], int],
+    *,
+    whole: bool = False,
 ) -> tuple[PodClass, ...]:
     """Group pods into classes, in the order of their first pod.
 
@@ -46,13 +50,15 @@ def pod_classes(
         snapshot: The cluster, whose selectors decide what can be told apart.
         pods: The pending pods, sorted by key.
         group_of: The gang of each pod that has one, as index into ``Problem.gangs``.
+        whole: Whether namespace, labels and annotations tell pods apart though no selector does.
     """
     ordered = tuple(pods)
     grouped: dict[object, list[Pod]] = {}
     key_of = _Keys(snapshot, ordered)
     for pod in ordered:
         group = group_of.get((pod.namespace, pod.name))
-        grouped.setdefault((key_of(pod), group), []).append(pod)
+        more = (pod.namespace, pod.labels, pod.annotations) if whole else ()
+        grouped.setdefault((key_of(pod), group, more), []).append(pod)
     return tuple(
         PodClass(tuple(members), group_of.get(members[0].key)) for members in grouped.values()
     )

@@ -22,17 +22,19 @@ from batchsched.snapshot.snapshot import Snapshot, Window, holding
 UNSUPPORTED_CONSTRAINT = "UnsupportedConstraint"
 
 
-def compile_problem(snapshot: Snapshot, window: Window) -> Problem:
+def compile_problem(snapshot: Snapshot, window: Window, *, whole: bool = False) -> Problem:
     """Compile one window over one snapshot.
 
     Args:
         snapshot: The cluster.
         window: The pods to decide on, sorted by key.
+        whole: Whether classes keep namespace, labels and annotations whole, because rules may read
+            them that no selector tells of.
     """
     fixed = fixed_pods(snapshot, window)
     index = {node.name: i for i, node in enumerate(sorted(snapshot.nodes, key=lambda n: n.name))}
     gangs = gangs_of(snapshot, window, index)
-    scene, excluded = _scene(snapshot, window, fixed, gangs)
+    scene, excluded = _scene(snapshot, window, fixed, gangs, whole=whole)
     room = measure(scene)
     upper = np.minimum(how_many(room), _most(scene)[:, None])
     upper[~candidates(scene, gangs.gangs)] = 0
@@ -75,12 +77,17 @@ def fixed_pods(snapshot: Snapshot, window: Window) -> list[tuple[Pod, str | None
 
 
 def _scene(
-    snapshot: Snapshot, window: Window, fixed: list[tuple[Pod, str | None]], gangs: Gangs
+    snapshot: Snapshot,
+    window: Window,
+    fixed: list[tuple[Pod, str | None]],
+    gangs: Gangs,
+    *,
+    whole: bool,
 ) -> tuple[Scene, tuple[Excluded, ...]]:
     """The scene of the pods that can be tried, and those that cannot."""
     waiting = {each.pod.key for each in gangs.excluded}
     pods = tuple(pod for pod in window.pods if pod.key not in waiting) if waiting else window.pods
-    scene = make_scene(snapshot, pod_classes(snapshot, pods, gangs.gang_of), fixed)
+    scene = make_scene(snapshot, pod_classes(snapshot, pods, gangs.gang_of, whole=whole), fixed)
     unsupported: dict[tuple[str, str], Excluded] = {}
     for pods_of in scene.classes:
         message = needs_allocation(scene, pods_of.pods[0])
@@ -90,7 +97,8 @@ def _scene(
             )
     if unsupported:
         pods = tuple(pod for pod in pods if pod.key not in unsupported)
-        scene = make_scene(snapshot, pod_classes(snapshot, pods, gangs.gang_of), fixed)
+        classes = pod_classes(snapshot, pods, gangs.gang_of, whole=whole)
+        scene = make_scene(snapshot, classes, fixed)
     excluded = (*gangs.excluded, *unsupported.values())
     return scene, tuple(sorted(excluded, key=lambda each: each.pod.key))
 

@@ -19,7 +19,14 @@ from batchsched.snapshot.snapshot import Snapshot, Window
 PodKey = tuple[str, str]
 
 
-def unschedulable_message(nodes: int, reasons: Iterable[tuple[Reasons, int]]) -> str:
+TOGETHER = "node(s) were ruled out together with other pods"
+"""Of nodes that would take the pod alone, but with it break what other pods may ask for."""
+GROUP = "node(s) had no room for the whole PodGroup"
+
+
+def unschedulable_message(
+    nodes: int, reasons: Iterable[tuple[Reasons, int]], held_back: str | None = None
+) -> str:
     """Say why in the scheduler's words.
 
     As in ``0/5 nodes are available: 3 Insufficient cpu, 2 node(s) had untolerated taint(s).``
@@ -28,14 +35,16 @@ def unschedulable_message(nodes: int, reasons: Iterable[tuple[Reasons, int]]) ->
         nodes: How many nodes there are.
         reasons: The reasons of nodes, each with the number of nodes that gave them; empty reasons
             stand for nodes that would take the pod.
+        held_back: Why the pod is not on a node that would take it; without it, such nodes are
+            available.
     """
     counts: Counter[str] = Counter()
     available = 0
     for each, number in reasons:
         if not number:
             continue
-        available += 0 if each else number
-        for reason in each:
+        available += 0 if each or held_back else number
+        for reason in each or ((held_back,) if held_back else ()):
             counts[reason] += number
     parts = sorted(f"{number} {reason}" for reason, number in counts.items())
     head = f"{available}/{nodes} nodes are available"
@@ -43,7 +52,10 @@ def unschedulable_message(nodes: int, reasons: Iterable[tuple[Reasons, int]]) ->
 
 
 def explain(
-    snapshot: Snapshot, placements: Mapping[PodKey, str], pods: Sequence[Pod]
+    snapshot: Snapshot,
+    placements: Mapping[PodKey, str],
+    pods: Sequence[Pod],
+    held_back: Mapping[PodKey, str] | None = None,
 ) -> dict[PodKey, str]:
     """Say why pods that a plan leaves have no place in its final state.
 
@@ -51,6 +63,7 @@ def explain(
         snapshot: The cluster.
         placements: Where the plan puts pods: key to node name.
         pods: The pods to speak of.
+        held_back: Why a pod is not on a node that would take it, for each pod.
 
     Returns:
         One message for each of ``pods``.
@@ -65,10 +78,13 @@ def explain(
     for pods_of, codes_of in zip(scene.classes, codes, strict=True):
         early = prefilter(scene, pods_of.pods[0])
         numbers = np.bincount(codes_of, minlength=len(reasons)).tolist()
-        message = (
-            f"0/{len(scene.nodes)} nodes are available: {'; '.join(early)}."
-            if early
-            else unschedulable_message(len(scene.nodes), zip(reasons, numbers, strict=True))
-        )
-        messages.update((pod.key, message) for pod in pods_of.pods)
+        given = list(zip(reasons, numbers, strict=True))
+        said: dict[str | None, str] = {}
+        for pod in pods_of.pods:
+            why = (held_back or {}).get(pod.key)
+            if why not in said and early:
+                said[why] = f"0/{len(scene.nodes)} nodes are available: {'; '.join(early)}."
+            elif why not in said:
+                said[why] = unschedulable_message(len(scene.nodes), given, why)
+            messages[pod.key] = said[why]
     return messages

@@ -16,6 +16,10 @@ from batchsched.solver.program import Program
 IntArray = npt.NDArray[np.int64]
 
 
+LIMIT_S_MIN = 1e-3
+"""A limit below zero makes a model invalid, and time may run out between asking and setting."""
+
+
 class ModelDefectError(RuntimeError):
     """The solver refused the model, or denies a point that we know to be feasible: our defect."""
 
@@ -78,10 +82,11 @@ def _parameters(search: Search) -> Any:  # noqa: ANN401 -- OR-Tools has no stubs
     parameters = helper.SatParameters()
     parameters.num_workers = search.workers
     parameters.random_seed = search.seed
+    limit_s = max(search.limit_s, LIMIT_S_MIN)
     if search.deterministic:
-        parameters.max_deterministic_time = search.limit_s
+        parameters.max_deterministic_time = limit_s
     else:
-        parameters.max_time_in_seconds = search.limit_s
+        parameters.max_time_in_seconds = limit_s
     return parameters
 
 

@@ -64,7 +64,7 @@ def verify_constraint(
     """
     compared = 0
     for snapshot in _given(snapshots, problems, seed):
-        case = _Case.of(snapshot)
+        case = _Case.of(snapshot, whole=_is_ones_own(rule))
         _posts_well(rule, case.problem)
         compared += _compare([rule], case, representable_only=True)
     return compared
@@ -84,8 +84,14 @@ def verify_constraints(
     """
     compared = 0
     for snapshot in _given(snapshots, problems, seed):
-        compared += _compare(rules, _Case.of(snapshot), representable_only=False)
+        case = _Case.of(snapshot, whole=any(_is_ones_own(rule) for rule in rules))
+        compared += _compare(rules, case, representable_only=False)
     return compared
+
+
+def _is_ones_own(rule: Constraint) -> bool:
+    """Whether a rule is a plug-in, for which pod classes keep their labels whole."""
+    return not type(rule).__module__.startswith("batchsched.constraints.")
 
 
 def _given(snapshots: Iterable[Snapshot] | None, problems: int, seed: int) -> Iterable[Snapshot]:
@@ -104,9 +110,9 @@ class _Case:
     problem: Problem
 
     @staticmethod
-    def of(snapshot: Snapshot) -> "_Case":
+    def of(snapshot: Snapshot, *, whole: bool) -> "_Case":
         window = pending(snapshot)
-        return _Case(snapshot, window, compile_problem(snapshot, window))
+        return _Case(snapshot, window, compile_problem(snapshot, window, whole=whole))
 
     def placements(self) -> Iterator[dict[tuple[str, str], str]]:
         """Every way to give each pod a node or none."""

@@ -32,3 +32,10 @@ def test_a_model_without_a_solution_is_a_defect_and_no_timeout() -> None:
     program = program_of([[1]], [1], ([2], [2]))
     with pytest.raises(ModelDefectError):
         maximise(program, np.ones(1, dtype=np.int64), None, Search(limit_s=1.0))
+
+
+def test_no_time_at_all_is_no_invalid_model() -> None:
+    """Between asking for the time left and setting the limit, it may run out."""
+    program = program_of([[1]], [1], ([-(2**62)], [1]))
+    objective = np.ones(1, dtype=np.int64)
+    maximise(program, objective, np.zeros(1, dtype=np.int64), Search(limit_s=-0.5))
