@@ -32,7 +32,7 @@ POLICIES = (SOLVER, *SCORES)
 SUFFIXES = (".yaml", ".yml", ".json", ".csv")
 TRACE_WINDOW_S = 30.0
 """How long a window of a trace is open where nobody says: some 450 pods arrive in it."""
-TRACE_PROFILE = "least-fragmentation"
+TRACE_PROFILE = "placed-only"
 """What suits a trace of GPU pods: room for eight GPUs on one node is worth keeping."""
 
 
@@ -74,7 +74,7 @@ class _Options:
 @click.option(
     "--profile",
     metavar="FILE|NAME",
-    help="The solver's; default: default, for traces least-fragmentation.",
+    help="The solver's; default: default, for traces placed-only.",
 )
 @click.option(
     "--time-limit",
@@ -98,7 +98,7 @@ class _Options:
 @click.option(
     "--load",
     type=click.FloatRange(min=0, min_open=True),
-    default=1.2,
+    default=0.95,
     show_default=True,
     help="Traces, drawn: GPUs asked for at the end, as a multiple of all GPUs.",
 )

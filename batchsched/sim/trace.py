@@ -42,7 +42,7 @@ class Draw:
 
     arrivals: Arrivals = "drawn"
     seed: int = 0
-    load: float = 1.2
+    load: float = 0.95
     span_s: float = 3600.0
 
 

@@ -1,7 +1,9 @@
 """What a pod's spec means to a scheduler. See ``api_pod`` for its form.
 
 ``matchLabelKeys`` and ``mismatchLabelKeys`` are merged into selectors here as the API server does
-at admission, so a spec that has them depends on the labels of its pod, and only then.
+at admission, so a spec that has them depends on the labels of its pod, and only then. A pod that
+the API server has served was merged when it was made: kube-scheduler merges its spread again and
+its affinity never, and so do we, which matters to pods that were relabelled since.
 """
 
 from collections.abc import Iterable
@@ -56,8 +58,11 @@ class Priorities:
         return value, never
 
 
-def pod_spec(model: PodSpecModel, labels: Labels, priorities: Priorities) -> PodSpec:
-    """The spec of a pod with these labels."""
+def pod_spec(
+    model: PodSpecModel, labels: Labels, priorities: Priorities, *, served: bool = False
+) -> PodSpec:
+    """The spec of a pod with these labels; ``served`` where it has been through admission."""
+    unmerged: Labels = {} if served else labels
     affinity = model.affinity or AffinityModel()
     nodes, near, apart = affinity.node_affinity, affinity.pod_affinity, affinity.pod_anti_affinity
     priority, never = priorities.of(model)
@@ -69,9 +74,9 @@ def pod_spec(model: PodSpecModel, labels: Labels, priorities: Priorities) -> Pod
         preferred_nodes=tuple(
             (term.weight, node_term(term.preference)) for term in (nodes and nodes.preferred) or ()
         ),
-        affinity=_terms(near.required if near else None, labels),
-        anti_affinity=_terms(apart.required if apart else None, labels),
-        preferred_affinity=_preferred(affinity, labels),
+        affinity=_terms(near.required if near else None, unmerged),
+        anti_affinity=_terms(apart.required if apart else None, unmerged),
+        preferred_affinity=_preferred(affinity, unmerged),
         spread=tuple(_spread(c, labels) for c in model.topology_spread_constraints or ()),
         tolerations=tuple(sorted({_toleration(t) for t in model.tolerations or ()})),
         host_ports=_host_ports(model),

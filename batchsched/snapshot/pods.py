@@ -61,7 +61,7 @@ class PodReader:
     """Reads the pods of one snapshot."""
 
     priorities: Priorities = field(default_factory=Priorities)
-    _decoded: dict[tuple[bytes, Pairs], _Decoded] = field(default_factory=dict)
+    _decoded: dict[tuple[bytes, object], _Decoded] = field(default_factory=dict)
     _specs: dict[PodSpec, PodSpec] = field(default_factory=dict)
     _shared: dict[bytes, _Shared] = field(default_factory=dict)
 
@@ -77,7 +77,7 @@ class PodReader:
             raise input_error(error) from None
         meta, status = replica["metadata"], replica.get("status") or _NO_STATUS
         labels, owner = self._labels_and_owner(raw["metadata"])
-        decoded = self._decode(raw["spec"], labels)
+        decoded = self._decode(raw["spec"], labels, served=bool(meta.get("uid")))
         spec, name = decoded.spec, meta["name"]
         if decoded.has_own_claims:
             spec = replace(spec, claims=own_claims(name, spec.claims))
@@ -112,15 +112,15 @@ class PodReader:
                 self._shared[key] = found
         return found
 
-    def _decode(self, raw: dict[str, Any], labels: Pairs) -> _Decoded:
+    def _decode(self, raw: dict[str, Any], labels: Pairs, *, served: bool) -> _Decoded:
         """The decoded spec, from the cache where one of the same bytes was read before."""
         part = _scheduling_part(raw)
         text = _key(part)
-        key = (text, labels if b"atchLabelKeys" in text else ())
+        key = (text, (labels, served) if b"atchLabelKeys" in text else ())
         found = self._decoded.get(key) if text else None
         if found is None:
             model = _checked(PodSpecModel, part, "spec")
-            spec = pod_spec(model, dict(labels), self.priorities)
+            spec = pod_spec(model, dict(labels), self.priorities, served=served)
             spec = self._specs.setdefault(spec, spec)
             found = _Decoded(model, spec, any(ref.ephemeral for ref in spec.claims))
             if text:

@@ -89,6 +89,14 @@ def test_label_keys_are_merged_with_the_values_of_each_pod() -> None:
         )
 
 
+def test_affinity_of_a_pod_that_was_served_is_not_merged_again() -> None:
+    """Admission merged it with the labels of that day; a pod relabelled since keeps those."""
+    affinity = near(labelSelector={"matchLabels": {"app": "a"}}, matchLabelKeys=["hash"])
+    served = pod("one", affinity=affinity, metadata={"labels": {"hash": "new"}, "uid": "u"})
+    (found,) = snapshot_of(served).pods
+    assert found.spec.affinity[0].selector == LabelSelector((Requirement("app", "In", ("a",)),))
+
+
 def test_merging_label_keys_twice_is_merging_them_once() -> None:
     labels = {"labels": {"hash": "h"}}
     once = spread(labelSelector={"matchLabels": {"a": "b"}}, matchLabelKeys=["hash"])
