@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from ortools.sat.python import cp_model_helper as helper
 
-from batchsched.solver.program import Program
+from batchsched.solver.program import NO_LIMIT, Program
 
 IntArray = npt.NDArray[np.int64]
 
@@ -116,4 +116,4 @@ def _add_rows(proto: Any, program: Program) -> None:  # noqa: ANN401 -- as above
         linear = proto.constraints.add().linear
         linear.vars.extend(columns[start:end])
         linear.coeffs.extend(coefficients[start:end])
-        linear.domain.extend([max(low, -(2**62)), min(high, 2**62)])
+        linear.domain.extend([max(low, -NO_LIMIT), min(high, NO_LIMIT)])

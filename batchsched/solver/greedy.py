@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from batchsched.solver.budget import Budget
 from batchsched.solver.incumbent import Incumbent
-from batchsched.solver.model import NO_LIMIT, Bundle, Cells, Model
+from batchsched.solver.model import Bundle, Cells, Model
+from batchsched.solver.program import NO_LIMIT
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]

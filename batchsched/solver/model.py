@@ -17,11 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from batchsched.feasibility.problem import Problem
-from batchsched.solver.program import Program, freeze
+from batchsched.solver.program import NO_LIMIT, Program, freeze
 
 IntArray = npt.NDArray[np.int64]
-NO_LIMIT = 2**62
-"""Stands for an absent bound of a row."""
 
 
 @dataclass(frozen=True, slots=True)

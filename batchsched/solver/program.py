@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 IntArray = npt.NDArray[np.int64]
+NO_LIMIT = 2**62
+"""Stands for an absent bound of a row."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +114,7 @@ class Program:
             lower=self.lower,
             upper=self.upper,
             row_lower=np.append(self.row_lower, lower),
-            row_upper=np.append(self.row_upper, 2**62),
+            row_upper=np.append(self.row_upper, NO_LIMIT),
             first=np.append(self.first, self.first[-1] + len(columns)),
             columns=np.concatenate([self.columns, columns]),
             coefficients=np.concatenate([self.coefficients, coefficients]),
@@ -141,7 +143,7 @@ class Program:
 
 def _shift(bounds: IntArray, constant: IntArray) -> IntArray:
     """Bounds less what is fixed, leaving absent ones absent."""
-    absent = np.abs(bounds) >= 2**62
+    absent = np.abs(bounds) >= NO_LIMIT
     return np.where(absent, bounds, bounds - constant)
 
 
@@ -151,7 +153,11 @@ def freeze(
     row_bounds: tuple[IntArray, IntArray],
     entries: tuple[IntArray, IntArray, IntArray],
 ) -> Program:
-    """Compress coordinate entries (row, column, coefficient) to a program; repeats add up."""
+    """Compress coordinate entries (row, column, coefficient) to a program; repeats add up.
+
+    Each row is divided by the common divisor of its coefficients, bounds rounded inwards: the same
+    integer points, a tighter relaxation, and bytes become mebibytes wherever all are.
+    """
     rows, columns, coefficients = entries
     order = np.lexsort((columns, rows))
     rows, columns, coefficients = rows[order], columns[order], coefficients[order]
@@ -164,4 +170,17 @@ def freeze(
         rows, columns, coefficients = rows[keep], columns[keep], coefficients[keep]
     sizes = np.bincount(rows, minlength=len(row_bounds[0]))
     first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    return Program(counts, *bounds, *row_bounds, first, columns, coefficients)
+    divisor = np.ones(len(sizes), dtype=np.int64)
+    filled = np.flatnonzero(sizes)
+    if len(filled):
+        divisor[filled] = np.gcd.reduceat(np.abs(coefficients), first[filled])
+    lower, upper = row_bounds
+    return Program(
+        counts,
+        *bounds,
+        np.where(lower > -NO_LIMIT, -(-lower // divisor), lower),
+        np.where(upper < NO_LIMIT, upper // divisor, upper),
+        first,
+        columns,
+        coefficients // divisor[rows],
+    )

@@ -13,13 +13,12 @@ import numpy as np
 import numpy.typing as npt
 from ortools.linear_solver.python import model_builder_helper as helper
 
-from batchsched.solver.program import Program
+from batchsched.solver.program import NO_LIMIT, Program
 from batchsched.solver.quotient import quotient
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
-NO_LIMIT = 2**62
 SLACK = 1e-6
 """Added to a bound before it is rounded down: far above the rounding errors of sums of doubles."""
 
@@ -112,8 +111,8 @@ def _row_scale(program: Program) -> FloatArray:
 
 def _as_float(bounds: IntArray, scale: FloatArray) -> FloatArray:
     floats = bounds / scale
-    floats[bounds >= 2**62] = np.inf
-    floats[bounds <= -(2**62)] = -np.inf
+    floats[bounds >= NO_LIMIT] = np.inf
+    floats[bounds <= -NO_LIMIT] = -np.inf
     return floats
 
 

@@ -10,10 +10,17 @@ from tests.solver.programs import points, program_of, programs
 
 def test_repeated_entries_add_up_and_zeros_vanish() -> None:
     """A rule may name a column twice in a row; what cancels is no entry."""
-    program = program_of([[1, 2], [3, 0]], [1, 1], ([-9, -9], [9, 9]))
-    assert program.coefficients.tolist() == [1, 2, 3]
+    program = program_of([[1, 2], [1, 0]], [1, 1], ([-9, -9], [9, 9]))
+    assert program.coefficients.tolist() == [1, 2, 1]
     assert program.columns.tolist() == [0, 1, 0]
     assert program.first.tolist() == [0, 2, 3]
+
+
+def test_a_row_is_divided_by_the_common_divisor_of_its_coefficients() -> None:
+    """Bounds are rounded inwards, which no integer point notices."""
+    program = program_of([[4, 6]], [1, 1], ([-3], [9]))
+    assert program.coefficients.tolist() == [2, 3]
+    assert (program.row_lower.tolist(), program.row_upper.tolist()) == ([-1], [4])
 
 
 @given(programs())
