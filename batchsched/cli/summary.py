@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +17,7 @@ from batchsched.plan.plan import Plan, PlanTier, Unplaced
 
 NAMES_SHOWN_MAX = 3
 REASONS_SHOWN_MAX = 12
+NODES_SHOWN_MAX = 12
 
 
 def progress_line() -> Callable[[str, str, int, int], None] | None:
@@ -40,14 +42,18 @@ def print_summary(plan: Plan, written_to: str | None) -> None:
     if plan.snapshot.pending:
         console.print()
         console.print(_tiers(plan.tiers))
+    if plan.bindings:
+        console.print()
+        console.print(_nodes(plan))
     if plan.pod_groups:
         console.print()
         console.print(_groups(plan))
     if plan.unplaced:
         console.print()
         console.print(Text(f"Not placed: {_count(len(plan.unplaced), 'pod')}", style="bold"))
-        for text in _unplaced(plan.unplaced):
-            console.print(text)
+        for names, message in _unplaced(plan.unplaced):
+            console.print(Padding(Text(names, style="yellow"), (0, 0, 0, 2), expand=False))
+            console.print(Padding(Text(message), (0, 0, 0, 4), expand=False))
     if written_to is not None and written_to != "-":
         console.print(f"\nPlan written to {written_to}, checked by the independent verifier.")
 
@@ -106,16 +112,34 @@ def _groups(plan: Plan) -> Table:
     return table
 
 
-def _unplaced(unplaced: Iterable[Unplaced]) -> Iterable[Text]:
-    """One entry for each reason, the most frequent first."""
+def _nodes(plan: Plan) -> Table:
+    """Who goes where, node by node."""
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table.add_column("node", no_wrap=True)
+    table.add_column("gets", justify="right", min_width=4)
+    table.add_column("pods", no_wrap=True, overflow="ellipsis")
+    pods_of: dict[str, list[str]] = {}
+    for binding in plan.bindings:
+        pods_of.setdefault(binding.node, []).append(f"{binding.namespace}/{binding.name}")
+    for node in sorted(pods_of)[:NODES_SHOWN_MAX]:
+        table.add_row(node, f"{len(pods_of[node]):,}", _named(sorted(pods_of[node])))
+    if len(pods_of) > NODES_SHOWN_MAX:
+        table.add_row(f"and {len(pods_of) - NODES_SHOWN_MAX:,} more")
+    return table
+
+
+def _named(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = len(names) - NAMES_SHOWN_MAX
+    return ", ".join(names[:NAMES_SHOWN_MAX]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _unplaced(unplaced: Iterable[Unplaced]) -> Iterable[tuple[str, str]]:
+    """Names and message for each reason, the most frequent first."""
     by_message = sorted(unplaced, key=lambda u: (u.message, u.namespace, u.name))
     alike = [list(group) for _, group in groupby(by_message, key=lambda u: u.message)]
     alike.sort(key=lambda group: (-len(group), group[0].message))
     for group in alike[:REASONS_SHOWN_MAX]:
-        names = ", ".join(f"{u.namespace}/{u.name}" for u in group[:NAMES_SHOWN_MAX])
-        more = len(group) - NAMES_SHOWN_MAX
-        text = Text(f"  {names}" + (f" and {more:,} more" if more > 0 else ""), style="yellow")
-        text.append(f"\n    {group[0].message}", style="default")
-        yield text
+        yield _named([f"{u.namespace}/{u.name}" for u in group]), group[0].message
     if len(alike) > REASONS_SHOWN_MAX:
-        yield Text(f"  and {len(alike) - REASONS_SHOWN_MAX:,} more reasons (all are in the plan)")
+        yield f"and {len(alike) - REASONS_SHOWN_MAX:,} more reasons", "All are in the plan."
