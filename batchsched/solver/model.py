@@ -190,4 +190,4 @@ class Model:
                 np.concatenate([none, *self._row_upper]),
             ),
             entries=(rows, columns, coefficients),
-        )
+        ).divided()

@@ -91,6 +91,29 @@ class Program:
         activity = self.activity(x)
         return bool(np.all(activity >= self.row_lower) and np.all(activity <= self.row_upper))
 
+    def divided(self) -> "Program":
+        """The same integer points, each row divided by the common divisor of its coefficients.
+
+        Bounds are rounded inwards, so the relaxation is tighter; bytes become mebibytes where all
+        are.
+        """
+        sizes = np.diff(self.first)
+        divisor = np.ones(self.height, dtype=np.int64)
+        filled = np.flatnonzero(sizes)
+        if len(filled):
+            divisor[filled] = np.gcd.reduceat(np.abs(self.coefficients), self.first[filled])
+        lower, upper = self.row_lower, self.row_upper
+        return Program(
+            self.counts,
+            self.lower,
+            self.upper,
+            np.where(lower > -NO_LIMIT, -(-lower // divisor), lower),
+            np.where(upper < NO_LIMIT, upper // divisor, upper),
+            self.first,
+            self.columns,
+            self.coefficients // divisor[self.entry_rows],
+        )
+
     def prefix(self, width: int, height: int) -> "Program":
         """The first columns and rows; no kept row may speak of a dropped column."""
         if width == self.width and height == self.height:
@@ -153,11 +176,7 @@ def freeze(
     row_bounds: tuple[IntArray, IntArray],
     entries: tuple[IntArray, IntArray, IntArray],
 ) -> Program:
-    """Compress coordinate entries (row, column, coefficient) to a program; repeats add up.
-
-    Each row is divided by the common divisor of its coefficients, bounds rounded inwards: the same
-    integer points, a tighter relaxation, and bytes become mebibytes wherever all are.
-    """
+    """Compress coordinate entries (row, column, coefficient) to a program; repeats add up."""
     rows, columns, coefficients = entries
     order = np.lexsort((columns, rows))
     rows, columns, coefficients = rows[order], columns[order], coefficients[order]
@@ -170,17 +189,4 @@ def freeze(
         rows, columns, coefficients = rows[keep], columns[keep], coefficients[keep]
     sizes = np.bincount(rows, minlength=len(row_bounds[0]))
     first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    divisor = np.ones(len(sizes), dtype=np.int64)
-    filled = np.flatnonzero(sizes)
-    if len(filled):
-        divisor[filled] = np.gcd.reduceat(np.abs(coefficients), first[filled])
-    lower, upper = row_bounds
-    return Program(
-        counts,
-        *bounds,
-        np.where(lower > -NO_LIMIT, -(-lower // divisor), lower),
-        np.where(upper < NO_LIMIT, upper // divisor, upper),
-        first,
-        columns,
-        coefficients // divisor[rows],
-    )
+    return Program(counts, *bounds, *row_bounds, first, columns, coefficients)

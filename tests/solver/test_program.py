@@ -18,9 +18,14 @@ def test_repeated_entries_add_up_and_zeros_vanish() -> None:
 
 def test_a_row_is_divided_by_the_common_divisor_of_its_coefficients() -> None:
     """Bounds are rounded inwards, which no integer point notices."""
-    program = program_of([[4, 6]], [1, 1], ([-3], [9]))
+    program = program_of([[4, 6]], [1, 1], ([-3], [9])).divided()
     assert program.coefficients.tolist() == [2, 3]
     assert (program.row_lower.tolist(), program.row_upper.tolist()) == ([-1], [4])
+
+
+@given(programs())
+def test_dividing_rows_changes_no_integer_point(program: Program) -> None:
+    assert {tuple(x) for x in points(program)} == {tuple(x) for x in points(program.divided())}
 
 
 @given(programs())

@@ -48,3 +48,14 @@ def test_a_program_without_symmetry_has_no_quotient() -> None:
     none = np.zeros(0, dtype=np.int64)
     program = freeze(8, (np.zeros(8, dtype=np.int64), upper), (none, none), (none, none, none))
     assert quotient(program, np.ones(8, dtype=np.int64)) is None
+
+
+def test_what_is_averaged_is_not_rounded() -> None:
+    """Three columns that share four units: each has 4/3 on average, and 3 x <= 4 is no x <= 1."""
+    program = freeze(
+        counts=3,
+        bounds=(np.zeros(3, dtype=np.int64), np.full(3, 2, dtype=np.int64)),
+        row_bounds=(np.array([-(2**62)]), np.array([4])),
+        entries=(np.zeros(3, dtype=np.int64), np.arange(3), np.ones(3, dtype=np.int64)),
+    )
+    assert quick_bound(program, np.ones(3, dtype=np.int64), 10.0, deterministic=True) == 4

@@ -12,7 +12,7 @@ from batchsched.snapshot.snapshot import pending
 from batchsched.solver import solve as solving
 from tests.strategies import random_cluster, snapshot_of
 
-LIMITS = Limits(time_limit_s=0.2, workers=1, deterministic=True)
+LIMITS = Limits(time_limit_s=0.8, workers=1, deterministic=True)
 
 
 def ranked(plan: Plan) -> list[int]:
