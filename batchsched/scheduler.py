@@ -30,6 +30,9 @@ AFTER_PER_COMPILE = 8.0
 """What comes after the search (reasons, order, verification) takes this many times what compiling
 took, on any machine: 7 to 9 measured from 1,000 x 4,000 to 10,000 x 50,000."""
 
+AFTER_SHARE_MAX = 0.25
+"""Of the time limit, the most that is kept for it."""
+
 PodKey = tuple[str, str]
 
 
@@ -155,7 +158,8 @@ def _left(limits: Limits, compile_s: float) -> Limits:
     """What the solve may take, so that the whole keeps to the limit."""
     if limits.deterministic:
         return limits
-    left_s = limits.time_limit_s - (1 + AFTER_PER_COMPILE) * compile_s
+    after_s = min(AFTER_PER_COMPILE * compile_s, AFTER_SHARE_MAX * limits.time_limit_s)
+    left_s = limits.time_limit_s - compile_s - after_s
     return replace(limits, time_limit_s=max(left_s, 0.0))
 
 

@@ -15,6 +15,8 @@ IntArray = npt.NDArray[np.int64]
 
 REPAIR_STEPS_MAX = 200
 """Changes tried for one placement before it is given up; chains in the rules are 4 long."""
+BROKEN_MAX = 100
+"""Rows broken at a time above which a change is no remedy: each would take a change of its own."""
 
 
 class Incumbent:
@@ -26,7 +28,7 @@ class Incumbent:
         self.x = program.lower.copy() if x is None else x.copy()
         self.activity = program.activity(self.x)
         self._trail: list[tuple[int, int]] = []
-        self._deferred: frozenset[int] = frozenset()
+        self._deferred = np.zeros(program.height, dtype=np.bool_)
         self._steps = 0
 
     def mark(self) -> int:
@@ -45,7 +47,8 @@ class Incumbent:
 
     def defer(self, rows: IntArray) -> None:
         """Let these rows be broken until ``holds`` is asked for them (a gang half placed)."""
-        self._deferred = frozenset(rows.tolist())
+        self._deferred = np.zeros(self.program.height, dtype=np.bool_)
+        self._deferred[rows] = True
 
     def holds(self, rows: IntArray) -> bool:
         """Whether the rows hold."""
@@ -84,30 +87,32 @@ class Incumbent:
         self._change(column, delta)
         self._trail.append((column, delta))
 
-    def _broken(self, column: int) -> list[int]:
-        """Rows of a column that do not hold, ascending."""
+    def _broken(self, column: int) -> IntArray:
+        """Rows of a column that do not hold, ascending, without those that may wait."""
         matrix = self.program.by_column
-        rows = matrix.rows[matrix.first[column] : matrix.first[column + 1]]
+        return self._wrong(matrix.rows[matrix.first[column] : matrix.first[column + 1]])
+
+    def _wrong(self, rows: IntArray) -> IntArray:
+        """Those of the rows that do not hold and may not wait."""
         activity = self.activity[rows]
         wrong = (activity > self.program.row_upper[rows]) | (
             activity < self.program.row_lower[rows]
         )
-        broken: list[int] = rows[wrong].tolist()
-        return [row for row in broken if row not in self._deferred]
+        return rows[wrong & ~self._deferred[rows]]
 
-    def _repair(self, rows: list[int], touched: frozenset[int]) -> bool:
+    def _repair(self, rows: IntArray, touched: frozenset[int]) -> bool:
         """Mend the rows one after the other, trying each added column that can; depth first."""
-        rows = [row for row in rows if self._excess(row)]
-        if not rows:
+        rows = self._wrong(rows)
+        if not len(rows):
             return True
-        row = rows[0]
-        for column, delta in self._remedies(row, touched):
+        for column, delta in self._remedies(int(rows[0]), touched):
             self._steps -= 1
             if self._steps < 0:
                 return False
             mark = self.mark()
             self._apply(column, delta)
-            if self._repair([*rows, *self._broken(column)], touched | {column}):
+            broken = np.concatenate([rows, self._broken(column)])
+            if len(broken) <= BROKEN_MAX and self._repair(broken, touched | {column}):
                 return True
             self.rollback(mark)
         return False
@@ -123,11 +128,11 @@ class Incumbent:
         """Changes of one added column each that would mend the row alone."""
         program, excess = self.program, self._excess(row)
         at = slice(program.first[row], program.first[row + 1])
+        added = program.columns[at] >= program.counts
+        columns, coefficients = program.columns[at][added], program.coefficients[at][added]
         remedies = []
-        for column, coefficient in zip(
-            program.columns[at].tolist(), program.coefficients[at].tolist(), strict=True
-        ):
-            if column < program.counts or column in touched:
+        for column, coefficient in zip(columns.tolist(), coefficients.tolist(), strict=True):
+            if column in touched:
                 continue
             steps = -(-abs(excess) // abs(coefficient))
             delta = steps if (coefficient < 0) == (excess > 0) else -steps

@@ -81,6 +81,8 @@ WORK_PER_S = 0.25
 """Deterministic seconds that a second of the time limit buys: one took 4 s of one 2.8 GHz core."""
 TINY = 300
 """Columns up to which CP-SAT closes a program before a relaxation would have helped it."""
+GREEDY_SHARE = 0.5
+"""Of the time limit, the most that the greedy may take before the solvers have their turn."""
 GREEDY_S_MIN = 0.2
 """What the greedy may take however short the limit is: there is always a plan, never a bad one."""
 ROUNDING = 1e-6
@@ -107,7 +109,7 @@ class _Solve:
 
     def run(self) -> Solution:
         start = self.clock()
-        greedy_s = max(self.budget.remaining_s, GREEDY_S_MIN)
+        greedy_s = max(self.budget.remaining_s * GREEDY_SHARE, GREEDY_S_MIN)
         budget = Budget(greedy_s, None if self.limits.deterministic else self.clock)
         x = Greedy(self.model, Incumbent(self._base), budget).complete().x
         self._took("greedy", start)
