@@ -69,10 +69,12 @@ def maximise(
     found = status in (helper.CpSolverStatus.OPTIMAL, helper.CpSolverStatus.FEASIBLE)
     x = np.array(response.solution, dtype=np.int64) if found else None
     highest = int(np.sum(np.maximum(objective * program.upper, objective * program.lower)))
-    bound = -response.best_objective_bound if np.any(objective) else 0.0
+    bound = highest
+    if found and np.any(objective):  # an answer of "unknown" comes with a bound of 0
+        bound = min(highest, int(np.floor(1e-6 - response.best_objective_bound)))
     return Answer(
         x=x,
-        bound=min(highest, int(np.floor(bound + 1e-6))),
+        bound=bound,
         optimal=status == helper.CpSolverStatus.OPTIMAL,
         deterministic_s=response.deterministic_time,
     )

@@ -124,7 +124,10 @@ class _Solve:
             share_s = self.budget.remaining_s * weights[0] / sum(weights)
             x, bound = self._improve(stage.tier, program, objective, x, share_s)
             value = int(objective @ x)
-            self.held.append(TierResult(stage.tier, value, max(bound, value)))
+            if value > bound:
+                message = f"{stage.tier.name} is worth {value}, above its bound of {bound}"
+                raise ModelDefectError(message)
+            self.held.append(TierResult(stage.tier, value, bound))
             self.progress("tier", stage.tier.name, value, bound)
         return Solution(x, tuple(self.held), self.seconds)
 

@@ -39,3 +39,15 @@ def test_no_time_at_all_is_no_invalid_model() -> None:
     program = program_of([[1]], [1], ([-(2**62)], [1]))
     objective = np.ones(1, dtype=np.int64)
     maximise(program, objective, np.zeros(1, dtype=np.int64), Search(limit_s=-0.5))
+
+
+def test_a_search_that_ends_without_an_answer_proves_nothing() -> None:
+    """CP-SAT then reports an objective bound of 0, which is no bound at all."""
+    random = np.random.default_rng(1)
+    width, height = 4_000, 400
+    matrix = (random.random((height, width)) < 0.02) * random.integers(1, 50, (height, width))
+    program = program_of(matrix.tolist(), [9] * width, ([-(2**62)] * height, [200] * height))
+    objective = np.ones(width, dtype=np.int64)
+    answer = maximise(program, objective, None, Search(limit_s=1e-4, deterministic=True))
+    assert not answer.optimal
+    assert answer.bound >= 20
