@@ -86,10 +86,10 @@ def _values(program: Program, columns: IntArray) -> IntArray | None:
 
 def _search(program: Program, counts: IntArray) -> bool:
     """Ask CP-SAT, with the counts fixed."""
-    free = np.arange(program.width) >= program.counts
     x = program.lower.copy()
     x[: program.counts] = counts
-    rest = program.restrict(free, x)
+    added = np.arange(program.counts, program.width, dtype=np.int64)
+    rest = program.part(added, x, program.activity(x))
     try:
         answer = maximise(rest, np.zeros(rest.width, dtype=np.int64), None, Search(_SEARCH_S))
     except ModelDefectError:

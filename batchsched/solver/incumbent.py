@@ -77,6 +77,24 @@ class Incumbent:
         np.add.at(self.activity, matrix.rows[at], matrix.coefficients[at] * amounts[owner])
         self.x[columns] += amounts
 
+    def part(self, columns: IntArray) -> Program:
+        """The program over some columns (sorted) alone, all others fixed where they are."""
+        return self.program.part(columns, self.x, self.activity)
+
+    def put(self, columns: IntArray, values: IntArray) -> bool:
+        """Move distinct columns to other values for good, if every row then holds."""
+        at, owner = self.program.entries_of(columns)
+        deltas = self.program.by_column.coefficients[at] * (values - self.x[columns])[owner]
+        rows, row = np.unique(self.program.by_column.rows[at], return_inverse=True)
+        activity = self.activity[rows]
+        np.add.at(activity, row, deltas)
+        if np.any(activity > self.program.row_upper[rows]) or np.any(
+            activity < self.program.row_lower[rows]
+        ):
+            return False
+        self.activity[rows], self.x[columns] = activity, values
+        return True
+
     def _change(self, column: int, delta: int) -> None:
         matrix = self.program.by_column
         at = slice(matrix.first[column], matrix.first[column + 1])

@@ -1,11 +1,11 @@
 """The program: a model frozen to compressed arrays, and the cuts of it that get solved.
 
 Rows are held by row (CSR) with sorted columns, integers throughout. ``prefix`` leaves out what
-later tiers added, ``with_row`` holds a tier at its value, ``restrict`` fixes columns at an
+later tiers added, ``with_row`` holds a tier at its value, ``part`` fixes all other columns at an
 incumbent. numpy alone, so that a small solve does not pay for importing scipy.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -132,36 +132,67 @@ class Program:
 
     def with_row(self, columns: IntArray, coefficients: IntArray, lower: int) -> "Program":
         """One more row: ``sum(coefficient * column) >= lower``."""
-        return Program(
-            counts=self.counts,
-            lower=self.lower,
-            upper=self.upper,
-            row_lower=np.append(self.row_lower, lower),
-            row_upper=np.append(self.row_upper, NO_LIMIT),
-            first=np.append(self.first, self.first[-1] + len(columns)),
-            columns=np.concatenate([self.columns, columns]),
-            coefficients=np.concatenate([self.coefficients, coefficients]),
+        return self.with_rows(Rows.one(columns, coefficients, lower, NO_LIMIT))
+
+    def with_rows(self, rows: "Rows") -> "Program":
+        """More rows, after those that are there."""
+        return replace(
+            self,
+            row_lower=np.concatenate([self.row_lower, rows.lower]),
+            row_upper=np.concatenate([self.row_upper, rows.upper]),
+            first=np.concatenate([self.first, self.first[-1] + rows.first[1:]]),
+            columns=np.concatenate([self.columns, rows.columns]),
+            coefficients=np.concatenate([self.coefficients, rows.coefficients]),
         )
 
-    def restrict(self, free: npt.NDArray[np.bool_], x: IntArray) -> "Program":
-        """Only the ``free`` columns, all others fixed at ``x``; rows without a free column go."""
-        entry_free = free[self.columns]
-        held = np.where(entry_free, 0, self.coefficients * x[self.columns])
-        sums = np.concatenate([[0], np.cumsum(held)])
-        constant = sums[self.first[1:]] - sums[self.first[:-1]]
-        sizes = np.bincount(self.entry_rows[entry_free], minlength=self.height)
-        rows = sizes > 0
-        number = np.cumsum(free) - 1
+    def part(self, columns: IntArray, x: IntArray, activity: IntArray) -> "Program":
+        """Only some columns (sorted), all others fixed at ``x``; rows without any of them go.
+
+        Takes time in proportion to the part, not to the whole.
+
+        Args:
+            columns: Which are free.
+            x: [width] where the others stand.
+            activity: [height] ``A x``.
+        """
+        at, owner = self.entries_of(columns)
+        coefficients = self.by_column.coefficients[at]
+        rows, row = np.unique(self.by_column.rows[at], return_inverse=True)
+        order = np.argsort(row, kind="stable")  # owners ascend, so columns do within each row
+        free = np.zeros(len(rows), dtype=np.int64)
+        np.add.at(free, row, coefficients * x[columns][owner])
+        held = activity[rows] - free
         return Program(
-            counts=int(np.count_nonzero(free[: self.counts])),
-            lower=self.lower[free],
-            upper=self.upper[free],
-            row_lower=_shift(self.row_lower, constant)[rows],
-            row_upper=_shift(self.row_upper, constant)[rows],
-            first=np.concatenate([[0], np.cumsum(sizes[rows])]).astype(np.int64),
-            columns=number[self.columns[entry_free]],
-            coefficients=self.coefficients[entry_free],
+            counts=int(np.searchsorted(columns, self.counts)),
+            lower=self.lower[columns],
+            upper=self.upper[columns],
+            row_lower=_shift(self.row_lower[rows], held),
+            row_upper=_shift(self.row_upper[rows], held),
+            first=np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(rows)))]),
+            columns=owner[order],
+            coefficients=coefficients[order],
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows to add to a program: entries of row i are ``first[i]:first[i + 1]``."""
+
+    lower: IntArray
+    upper: IntArray
+    first: IntArray
+    columns: IntArray
+    coefficients: IntArray
+
+    @classmethod
+    def one(cls, columns: IntArray, coefficients: IntArray, lower: int, upper: int) -> "Rows":
+        """A single row."""
+        low, high = np.array([lower], dtype=np.int64), np.array([upper], dtype=np.int64)
+        return cls(low, high, np.array([0, len(columns)]), columns, coefficients)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.lower)
 
 
 def _shift(bounds: IntArray, constant: IntArray) -> IntArray:

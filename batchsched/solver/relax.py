@@ -7,12 +7,12 @@ Bounds).
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from ortools.linear_solver.python import model_builder_helper as helper
 
+from batchsched.solver.linear import linear_model, row_scale
 from batchsched.solver.program import NO_LIMIT, Program
 from batchsched.solver.quotient import quotient
 
@@ -25,9 +25,12 @@ SLACK = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Relaxation:
-    """A fractional point [width] (or ``None``), and a proven bound."""
+    """A fractional point [width] and the duals [height], or ``None``; and a proven bound."""
 
     x: FloatArray | None
+    duals: FloatArray | None
+    optimum: float
+    """What the point is worth; infinite where there is none."""
     bound: int
 
 
@@ -35,12 +38,13 @@ def relax(
     program: Program, objective: IntArray, limit_s: float, *, deterministic: bool
 ) -> Relaxation:
     """Maximise ``objective . x`` over the relaxed program with GLOP: a vertex and a bound."""
-    solved = _glop(program, objective, limit_s, deterministic=deterministic)
+    solved = glop(program, objective, limit_s, deterministic=deterministic)
     top = highest(program, objective)
     if solved is None:
-        return Relaxation(None, top)
+        return Relaxation(None, None, np.inf, top)
     point, duals = solved
-    return Relaxation(point, min(top, lagrangian(program, objective, duals)))
+    bound = min(top, lagrangian(program, objective, duals))
+    return Relaxation(point, duals, float(objective @ point), bound)
 
 
 def quick_bound(
@@ -53,28 +57,19 @@ def quick_bound(
     small = quotient(program, objective)
     if small is None:
         return None
-    solved = _glop(small.program, small.objective, limit_s, deterministic=deterministic)
+    solved = glop(small.program, small.objective, limit_s, deterministic=deterministic)
     if solved is None:
         return None
     duals = (solved[1] / small.row_size)[small.row_part]
     return min(highest(program, objective), lagrangian(program, objective, duals))
 
 
-def _glop(
+def glop(
     program: Program, objective: IntArray, limit_s: float, *, deterministic: bool
 ) -> tuple[FloatArray, FloatArray] | None:
     """A point [width] and duals [height], >= 0 where they price upper bounds of rows."""
-    scale = _row_scale(program)
-    matrix = _matrix(program, program.coefficients / scale[program.entry_rows])
-    model = helper.ModelBuilderHelper()
-    model.fill_model_from_sparse_data(
-        program.lower.astype(np.float64),
-        program.upper.astype(np.float64),
-        -objective.astype(np.float64),
-        _as_float(program.row_lower, scale),
-        _as_float(program.row_upper, scale),
-        matrix,
-    )
+    scale = row_scale(program)
+    model = linear_model(program, objective, scale)
     solver = helper.ModelSolverHelper("glop")
     if deterministic:
         solver.set_solver_specific_parameters(f"max_deterministic_time: {limit_s}")
@@ -87,33 +82,9 @@ def _glop(
     return point, -np.asarray(solver.dual_values(), dtype=np.float64) / scale
 
 
-def _matrix(program: Program, values: FloatArray) -> Any:  # noqa: ANN401 -- scipy has no stubs here
-    from scipy import sparse  # noqa: PLC0415 -- 0.2 s that only big programs should pay
-
-    columns, first = program.columns.astype(np.int32), program.first.astype(np.int32)
-    return sparse.csr_matrix((values, columns, first), shape=(program.height, program.width))
-
-
 def highest(program: Program, objective: IntArray) -> int:
     """The bound that the columns' own bounds give."""
     return int(np.sum(np.maximum(objective * program.upper, objective * program.lower)))
-
-
-def _row_scale(program: Program) -> FloatArray:
-    """The largest coefficient of each row, so that bytes and cores weigh the same."""
-    scale = np.ones(program.height)
-    filled = np.flatnonzero(np.diff(program.first))
-    if len(filled):
-        largest = np.maximum.reduceat(np.abs(program.coefficients), program.first[filled])
-        scale[filled] = largest
-    return scale
-
-
-def _as_float(bounds: IntArray, scale: FloatArray) -> FloatArray:
-    floats = bounds / scale
-    floats[bounds >= NO_LIMIT] = np.inf
-    floats[bounds <= -NO_LIMIT] = -np.inf
-    return floats
 
 
 def lagrangian(program: Program, objective: IntArray, duals: FloatArray) -> int:

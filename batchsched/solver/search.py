@@ -1,107 +1,157 @@
-"""Search: from a feasible point to a better one, on programs too large for CP-SAT as a whole.
+"""Search: from a feasible point to a better one, neighbourhood by neighbourhood.
 
-Large-neighbourhood search: free all counts on some nodes (and the added columns that speak of
-them), hold the rest, and let CP-SAT make the best of it. Nodes are drawn from those where a class
-that is short could go, so that a neighbourhood holds both what is missing and what could make room
-for it.
+Large-neighbourhood search over all tiers at once: each neighbourhood is solved for the tiers that
+are open, the higher ones first, and what comes back is kept if it is better in the order of tiers
+and every row holds. Each worker solves one neighbourhood at a time, on nodes that nobody else is
+changing; with one worker the order of events is the same on every machine.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from batchsched.solver.budget import Budget
-from batchsched.solver.cpsat import Search, maximise
-from batchsched.solver.model import Model
-from batchsched.solver.program import Program
+from batchsched.solver.incumbent import Incumbent
+from batchsched.solver.mip import Attempt, attempt
+from batchsched.solver.neighbourhood import COLUMNS_MAX, Draw, Neighbourhood
+from batchsched.solver.program import NO_LIMIT, Program, Rows
+from batchsched.solver.workers import Future, ThreadPoolExecutor, done_of
 
 IntArray = npt.NDArray[np.int64]
 
-COLUMNS_MAX = 12_000
-"""Columns of a restricted model; CP-SAT closes such ones in about a second on two cores."""
-COLUMNS_MIN = 400
-IDLE_WEIGHT = 0.1
-"""How likely an empty node is drawn where nothing is short: it has little to give."""
+NODES_MIN, NODES_START = 4, 24
+"""Nodes of a neighbourhood: at least, and at first."""
 STEP_S_MAX = 1.0
-"""One neighbourhood's share of the time."""
+"""What one neighbourhood may take."""
+FAILURES_MAX = 60
+"""Neighbourhoods in a row that bring nothing before the search says so."""
+WEIGHT_MAX = 400
+"""By how much more a pod of one tier weighs than one of the next, at most: larger ones are beyond
+what a solver in floating point tells apart over four tiers. What comes back is compared exactly."""
+GAIN_MAX = 60
+"""Pods that a neighbourhood may gain for one tier without the next weighing too much."""
+WORK_PER_COLUMN_S, WORK_PER_STEP_S = 5e-6, 1e-3
+"""Deterministic seconds that a neighbourhood is counted for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What to improve: a program with its tier's objective [width] and a bound on it."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Step:
+    """A neighbourhood that is being solved: where its columns stood, and from which size."""
 
-    model: Model
-    program: Program
-    objective: IntArray
-    bound: int
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """With what: workers, seed, and whether by counted work."""
-
-    workers: int
-    seed: int
+    where: Neighbourhood
+    before: IntArray
+    size: int
+    part: tuple[Program, IntArray]
+    """The program over the columns, and what it is to maximise."""
 
 
-def improve(task: Task, x: IntArray, limit_s: float, budget: Budget, effort: Effort) -> IntArray:
-    """Search neighbourhoods until the bound is met, or the share of the time is used up."""
-    random = np.random.default_rng(effort.seed)
-    until_s = budget.remaining_s - limit_s
-    size = COLUMNS_MIN * 4
-    value = int(task.objective @ x)
-    while value < task.bound and budget.remaining_s > max(until_s, 0.0):
-        free = neighbourhood(task, x, size, random)
-        step_s = min(STEP_S_MAX, budget.remaining_s - max(until_s, 0.0))
-        search = Search(step_s, budget.deterministic, effort.workers, effort.seed)
-        part = task.program.restrict(free, x)
-        answer = maximise(part, task.objective[free], x[free], search)
-        budget.spend(max(answer.deterministic_s, 1e-3))
-        if answer.x is not None:
-            x = x.copy()
-            x[free] = answer.x
-        gained = int(task.objective @ x) > value
-        value = int(task.objective @ x)
-        if not gained:
-            size = (
-                min(size * 3 // 2, COLUMNS_MAX) if answer.optimal else max(size // 2, COLUMNS_MIN)
-            )
-    return x
+class Search:
+    """One search over one program.
 
+    Args:
+        draw: Where neighbourhoods come from.
+        point: The incumbent, which is changed in place.
+        objectives: [width] each, highest tier first.
+        workers: How many neighbourhoods at a time.
+    """
 
-def neighbourhood(
-    task: Task, x: IntArray, columns_max: int, random: np.random.Generator
-) -> npt.NDArray[np.bool_]:
-    """[width] the columns to free: about ``columns_max`` counts on nodes drawn at random."""
-    counts, problem = task.model.counts, task.model.problem
-    placed = np.bincount(counts.classes, x[: len(counts)], minlength=len(problem.classes))
-    paid = task.objective[: len(counts)] > 0
-    short = np.zeros(len(problem.classes), dtype=np.bool_)
-    short[counts.classes[paid]] = True
-    short &= placed < problem.class_size
-    if np.any(short):
-        chosen = random.choice(np.flatnonzero(short))
-        weight = np.where(problem.upper[chosen] > 0, 1.0, 1e-9)
-    else:
-        held = np.bincount(counts.nodes, x[: len(counts)], minlength=len(problem.nodes))
-        weight = np.where(held > 0, 1.0, IDLE_WEIGHT)
-    order = np.argsort(-np.log(random.random(len(weight)) + 1e-300) / weight)
-    per_node = np.bincount(counts.nodes, minlength=len(problem.nodes))
-    nodes = order[: max(1, int(np.searchsorted(np.cumsum(per_node[order]), columns_max)))]
-    free = np.zeros(task.program.width, dtype=np.bool_)
-    inside = np.zeros(len(problem.nodes), dtype=np.bool_)
-    inside[nodes] = True
-    free[: len(counts)] = inside[counts.nodes]
-    return _with_added(task.program, free)
+    def __init__(
+        self, draw: Draw, point: Incumbent, objectives: Sequence[IntArray], workers: int
+    ) -> None:
+        """Start from the incumbent as it is."""
+        self._draw, self._point, self._objectives = draw, point, tuple(objectives)
+        self._workers = workers
+        self._size, self._failures, self._turn = NODES_START, 0, 0
+        self.values = [int(objective @ point.x) for objective in self._objectives]
 
+    def run(
+        self,
+        bounds: Sequence[int],
+        budget: Budget,
+        limit_s: float,
+        news: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Search until the first open tier meets its bound, nothing more is found, or time is up.
 
-def _with_added(program: Program, free: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Free the added columns next to freed ones, and those next to them: they share a row."""
-    for _ in range(2):
-        rows = np.zeros(program.height, dtype=np.bool_)
-        rows[program.entry_rows[free[program.columns]]] = True
-        touched = program.columns[rows[program.entry_rows] & (program.columns >= program.counts)]
-        free = free.copy()
-        free[touched] = True
-    return free
+        Args:
+            bounds: On each tier, those above held at their values.
+            budget: To be spent from.
+            limit_s: How much of it.
+            news: Asked now and then whether there is another reason to stop.
+        """
+        until_s = max(budget.remaining_s - limit_s, 0.0)
+        first = self._open(bounds)[:1]
+        self._failures = 0
+        running: dict[Future[Attempt], _Step] = {}
+
+        def goes_on() -> bool:
+            tired = self._failures >= FAILURES_MAX or budget.remaining_s <= until_s
+            return bool(first) and not tired and self._open(bounds)[:1] == first and not news()
+
+        with ThreadPoolExecutor(self._workers) as pool:
+            while goes_on() or running:
+                if goes_on() and len(running) < self._workers:
+                    step = self._step(bounds, [each.where for each in running.values()])
+                    limit_s = min(STEP_S_MAX, budget.remaining_s - until_s)
+                    future = pool.submit(attempt, *step.part, limit_s, counted=budget.deterministic)
+                    budget.spend(len(step.before) * WORK_PER_COLUMN_S + WORK_PER_STEP_S)
+                    running[future] = step
+                    continue
+                for future in done_of(running):
+                    self._finish(running.pop(future), future.result())
+
+    def _open(self, bounds: Sequence[int]) -> list[int]:
+        """The tiers that are below their bounds."""
+        pairs = zip(self.values, bounds, strict=True)
+        return [i for i, (value, bound) in enumerate(pairs) if value < bound]
+
+    def _step(self, bounds: Sequence[int], others: Sequence[Neighbourhood]) -> _Step:
+        """The next neighbourhood: for the first open tier, and in turn for the others."""
+        open_tiers = self._open(bounds)
+        self._turn += 1
+        at = open_tiers[0 if self._turn % 2 else (self._turn // 2) % len(open_tiers)]
+        busy = [each.nodes for each in others]
+        where = self._draw.draw(self._point, self._objectives[at], self._size, busy)
+        columns = where.columns
+        part, before = self._point.part(columns), self._point.x[columns].copy()
+        objective = np.zeros(len(columns), dtype=np.int64)
+        weight = 1
+        for i in reversed(range(len(self._objectives))):
+            own = self._objectives[i][columns]
+            now = int(own @ before)
+            if i < open_tiers[0]:
+                used = np.flatnonzero(own)
+                part = part.with_rows(Rows.one(used, own[used], now, NO_LIMIT))
+            elif np.any(own):
+                objective += weight * own
+                weight *= min(abs(now) + GAIN_MAX, WEIGHT_MAX)
+        return _Step(where, before, self._size, (part, objective))
+
+    def _finish(self, step: _Step, answer: Attempt) -> None:
+        """Take what a neighbourhood brought, if it is better or as good; adapt the size."""
+        gained = self._take(step, answer.x) if answer.x is not None else False
+        self._failures = 0 if gained else self._failures + 1
+        if gained or step.size != self._size:
+            return
+        if not answer.finished:
+            self._size = max(self._size // 2, NODES_MIN)
+        elif len(step.before) < COLUMNS_MAX:
+            self._size = self._size * 5 // 4 + 1
+
+    def _take(self, step: _Step, x: IntArray) -> bool:
+        """Move there if that is not worse, tier by tier; whether it is better.
+
+        As good is good enough to move, so that the search does not stand still.
+        """
+        columns = step.where.columns
+        if np.any(self._point.x[columns] != step.before):  # a shared column has moved
+            return False
+        moved = np.flatnonzero(x != step.before)
+        change = x[moved] - step.before[moved]
+        gains = [int(own[columns[moved]] @ change) for own in self._objectives]
+        if gains < [0] * len(gains) or not self._point.put(columns[moved], x[moved]):
+            return False
+        self.values = [value + gain for value, gain in zip(self.values, gains, strict=True)]
+        return any(gains)

@@ -9,7 +9,7 @@ from batchsched.plan.plan import Plan
 from batchsched.profile import default_profile
 from batchsched.scheduler import Limits, schedule
 from batchsched.snapshot.snapshot import pending
-from batchsched.solver import solve as solving
+from batchsched.solver import flight
 from tests.strategies import random_cluster, snapshot_of
 
 LIMITS = Limits(time_limit_s=0.8, workers=1, deterministic=True)
@@ -31,7 +31,8 @@ def test_in_parts_is_valid_bounded_and_never_worse_than_greedy(
     snapshot = snapshot_of(random_cluster(random.Random(seed)))
     window, profile = pending(snapshot), default_profile()
     whole = schedule(snapshot, window, profile, replace(LIMITS, time_limit_s=10.0), lambda: 0.0)
-    monkeypatch.setattr(solving, "COLUMNS_MAX", 0)
+    monkeypatch.setattr(flight, "COLUMNS_MAX", 0)
+    monkeypatch.setattr(flight, "TINY", 0)
     in_parts = schedule(snapshot, window, profile, LIMITS, lambda: 0.0)
     no_time = replace(LIMITS, time_limit_s=0.0)
     greedy = schedule(snapshot, window, profile, no_time, lambda: 0.0)

@@ -1,0 +1,217 @@
+"""A flight: consecutive tiers over the same columns and rows, optimised together.
+
+Relaxed tier by tier, then rounded, then searched neighbourhood by neighbourhood, the tiers all at
+once; where the search comes to a stop, cuts and CP-SAT show what is left to find. So the tiers
+below have a point near their bounds from the start, and not only the time that those above leave.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from batchsched.solver import cpsat
+from batchsched.solver.budget import Budget
+from batchsched.solver.greedy import Greedy
+from batchsched.solver.incumbent import Incumbent
+from batchsched.solver.ladder import Ladder
+from batchsched.solver.model import Model, Tier
+from batchsched.solver.neighbourhood import Draw
+from batchsched.solver.program import Program
+from batchsched.solver.relax import quick_bound
+from batchsched.solver.search import Search
+from batchsched.solver.workers import Future, ThreadPoolExecutor
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+TINY = 300
+"""Columns up to which CP-SAT closes a program before a relaxation would have helped it."""
+COLUMNS_MAX = 12_000
+"""Columns up to which CP-SAT is asked for the whole; such it closes in seconds, if at all."""
+ROUNDING = 1e-6
+"""What a count may be short of an integer and still be taken for it: GLOP's tolerance."""
+ROUNDS_MAX = 6
+"""Rounds of cuts for one tier in one climb; most of what they give comes in the first three."""
+CLIMB_SHARE = 0.5
+"""Of the time that is left, the most that one climb of the ladder may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """With what a flight is solved: workers and seed, the budget, and where time is noted."""
+
+    workers: int
+    seed: int
+    budget: Budget
+    clock: Callable[[], float]
+    took: Callable[[str, float], None]
+    """Called with (phase, what the clock said when it began)."""
+
+
+class Flight:
+    """Some tiers over one program.
+
+    Args:
+        model: Whose columns.
+        program: What every tier has to satisfy, the tiers above this flight held.
+        tiers: Highest first.
+        x: [width] a point that the program accepts.
+        work: The means.
+        base: For rounding: the program of the constraints alone, if this is the flight that places.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        program: Program,
+        tiers: Sequence[Tier],
+        x: IntArray,
+        work: Work,
+        base: Program | None = None,
+    ) -> None:
+        """Nothing is relaxed or searched yet."""
+        self._model, self._program, self._work, self._base = model, program, work, base
+        self._objectives = [tier.objective(program.width) for tier in tiers]
+        self._ladder = Ladder(program, self._objectives, [tier.highest for tier in tiers])
+        self.point = Incumbent(program, x)
+
+    @property
+    def values(self) -> list[int]:
+        """What the incumbent is worth, tier by tier."""
+        return [int(objective @ self.point.x) for objective in self._objectives]
+
+    @property
+    def bounds(self) -> list[int]:
+        """What is proven about each tier, those above it held at their values."""
+        return self._ladder.bounds(self.values)
+
+    def run(self, limit_s: float, alternative: Callable[[], IntArray] | None = None) -> None:
+        """Improve the incumbent and prove bounds, until they meet or the time is up.
+
+        Args:
+            limit_s: How much of the budget this flight may take.
+            alternative: Makes another point to start from, if the first is not good enough.
+        """
+        until_s = max(self._work.budget.remaining_s - limit_s, 0.0)
+        if self._first_open() is None or self._left(until_s) <= 0:
+            return
+        if self._program.width > TINY:
+            self._approach(until_s, alternative)
+            self._alternate(until_s)
+        else:
+            self._close(until_s)
+
+    def _left(self, until_s: float) -> float:
+        return self._work.budget.remaining_s - until_s
+
+    def _first_open(self) -> int | None:
+        """The first tier below its bound."""
+        pairs = zip(self.values, self.bounds, strict=True)
+        return next((i for i, (value, bound) in enumerate(pairs) if value < bound), None)
+
+    def _approach(self, until_s: float, alternative: Callable[[], IntArray] | None) -> None:
+        """Bounds and a good point, before anything is searched."""
+        if self._base is None:
+            self._ask_the_quotient(until_s)
+            if self._first_open() is None:
+                return
+        if alternative is not None:
+            self._start_from(alternative())
+        self._told(self._climb(until_s, 0))
+
+    def _ask_the_quotient(self, until_s: float) -> None:
+        """A bound on the first open tier that symmetry makes cheap."""
+        i, budget = self._first_open(), self._work.budget
+        if i is None or i > 0:
+            return
+        start_s = self._work.clock()
+        limit_s = max(self._left(until_s) / 2, 0.01)
+        bound = quick_bound(
+            self._program, self._objectives[i], limit_s, deterministic=budget.deterministic
+        )
+        self._work.took("relax", start_s)
+        if bound is not None:
+            self._ladder.learn(i, self.values, bound)
+
+    def _climb(self, until_s: float, rounds: int) -> bool:
+        """Relax what is open; whether that told anything."""
+        start_s = self._work.clock()
+        limit_s = self._left(until_s) * CLIMB_SHARE
+        told = self._ladder.climb(self.values, self._work.budget, limit_s, rounds=rounds)
+        self._work.took("relax", start_s)
+        return told
+
+    def _told(self, told: bool) -> bool:  # noqa: FBT001 -- what a climb gives
+        """Round the point that a climb came to, if it told anything; whether it did."""
+        if told and self._base is not None and self._ladder.point is not None:
+            start_s = self._work.clock()
+            self._start_from(self._rounded(self._base, self._ladder.point))
+            self._work.took("search", start_s)
+        return told
+
+    def _rounded(self, base: Program, fractional: FloatArray) -> IntArray:
+        """The counts rounded down, and completed greedily by priority."""
+        targets = np.floor(fractional[: base.counts] + ROUNDING).astype(np.int64)
+        greedy = Greedy(self._model, Incumbent(base), self._work.budget)
+        return greedy.complete(targets).x
+
+    def _start_from(self, x: IntArray) -> None:
+        """Take another point, if it is better and every row holds."""
+        worth = [int(objective @ x) for objective in self._objectives]
+        if worth > self.values and self._program.accepts(x):
+            self.point = Incumbent(self._program, x)
+
+    def _alternate(self, until_s: float) -> None:
+        """Search while cuts are tried beside it; then ask CP-SAT, and search on, in turn.
+
+        With one worker the climb comes first: the order of events is then always the same.
+        """
+        workers, cutting = self._work.workers, True
+        draw = Draw(self._model, self._program, self._work.seed)
+        with ThreadPoolExecutor(1) as beside:
+            climb: Future[bool] | None = None
+            while (i := self._first_open()) is not None and self._left(until_s) > 0:
+                if cutting and climb is None:
+                    climb = beside.submit(self._climb, until_s, ROUNDS_MAX)
+                if climb is not None and (workers == 1 or climb.done()):
+                    cutting, climb = self._told(climb.result()), None
+                    continue
+                self._search(draw, until_s, climb)
+                if climb is None and self._first_open() == i and self._left(until_s) > 0:
+                    if self._program.width <= COLUMNS_MAX:
+                        self._ask(i, self._left(until_s) / 2)
+                    cutting = True
+
+    def _search(self, draw: Draw, until_s: float, climb: "Future[bool] | None") -> None:
+        """Search neighbourhoods, with one worker less while somebody climbs."""
+        start_s = self._work.clock()
+        workers = self._work.workers - (climb is not None)
+        search = Search(draw, self.point, self._objectives, workers)
+        news = climb.done if climb is not None else lambda: False
+        search.run(self.bounds, self._work.budget, self._left(until_s), news)
+        self._work.took("search", start_s)
+
+    def _close(self, until_s: float) -> None:
+        """Ask CP-SAT for one tier after the other; half of the time for each but the last."""
+        for i in range(len(self._objectives)):
+            if self.values[i] < self.bounds[i] and self._left(until_s) > 0:
+                share = 1 if i + 1 == len(self._objectives) else 2
+                self._ask(i, self._left(until_s) / share)
+
+    def _ask(self, i: int, limit_s: float) -> None:
+        """Ask CP-SAT for a tier of the whole program, those above held at their values."""
+        budget, work, values = self._work.budget, self._work, self.values
+        start_s = self._work.clock()
+        program = self._program
+        for objective, value in zip(self._objectives[:i], values, strict=False):
+            used = np.flatnonzero(objective)
+            program = program.with_row(used, objective[used], value)
+        limits = cpsat.Search(limit_s, budget.deterministic, work.workers, work.seed)
+        answer = cpsat.maximise(program, self._objectives[i], self.point.x, limits)
+        budget.spend(answer.deterministic_s)
+        self._ladder.learn(i, values, answer.bound)
+        if answer.x is not None and int(self._objectives[i] @ answer.x) > values[i]:
+            self._start_from(answer.x)
+        work.took("search", start_s)

@@ -1,0 +1,27 @@
+"""SCIP gives good points for parts of a program; what it gives is checked by whoever asks."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from ortools.linear_solver.python import model_builder_helper as helper
+
+from batchsched.solver.mip import attempt
+from batchsched.solver.program import Program
+from tests.solver.programs import best, programs
+
+
+def test_the_installed_solver_library_has_scip() -> None:
+    """Without it, large programs would never get better than their rounding."""
+    assert helper.ModelSolverHelper("scip").solver_is_supported()
+
+
+@given(programs(), st.data())
+def test_the_point_is_the_optimum_of_a_small_program(program: Program, data: st.DataObject) -> None:
+    """By the clock and by counted work."""
+    weights = st.lists(st.integers(-5, 5), min_size=program.width, max_size=program.width)
+    objective = np.array(data.draw(weights), dtype=np.int64)
+    found = attempt(program, objective, 10.0, counted=data.draw(st.booleans()))
+    assert found.finished
+    assert found.x is not None
+    assert program.accepts(found.x)
+    assert int(objective @ found.x) == best(program, objective)
