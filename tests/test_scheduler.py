@@ -12,6 +12,7 @@ from batchsched.profile import constraints_of, default_profile, named_profiles, 
 from batchsched.scheduler import Limits, PlanDefectError, schedule
 from batchsched.snapshot.snapshot import Snapshot, pending
 from tests.builders import make_node, make_pod
+from tests.snapshot.manifests import container, node, pod, snapshot_of
 
 LIMITS = Limits(time_limit_s=10.0, workers=1, deterministic=True)
 
@@ -38,6 +39,23 @@ def test_of_pods_that_are_alike_the_oldest_are_placed() -> None:
     snapshot = Snapshot(nodes=(make_node("a"), make_node("b")), pods=pods)
     plan = schedule(snapshot, pending(snapshot), default_profile(), LIMITS, lambda: 0.0)
     assert [u.name for u in plan.unplaced] == ["a"]
+
+
+@pytest.mark.parametrize("profile", ["default", "spread", "least-fragmentation"])
+def test_amounts_without_end_overflow_nothing(profile: str) -> None:
+    """Four such pods together were more than 64 bits hold; no fifth one fits on the other node."""
+    endless = container(cpu="9E", memory="9E")
+    room = {"cpu": "1e999", "memory": "8Ei", "pods": 2**63}
+    snapshot = snapshot_of(
+        node("a", allocatable=room),
+        node("b", allocatable=room),
+        *(pod(f"r{i:02}", containers=[endless], nodeName="a") for i in range(4)),
+        *(pod(f"p{i}", containers=[container(cpu="1", memory="1Gi")]) for i in range(3)),
+        pod("x", containers=[endless]),
+    )
+    plan = schedule(snapshot, pending(snapshot), named_profiles()[profile], LIMITS, lambda: 0.0)
+    assert [(b.name, b.node) for b in plan.bindings] == [("p0", "b"), ("p1", "b"), ("p2", "b")]
+    assert [u.name for u in plan.unplaced] == ["x"]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from batchsched.snapshot.api import (
 )
 from batchsched.snapshot.labels import IN, LabelSelector, NodeSelectorTerm, Pairs, Requirement
 from batchsched.snapshot.pod import OwnerRef, Quantities
-from batchsched.snapshot.quantities import amount
+from batchsched.snapshot.quantities import AMOUNT_MAX, amount
 
 
 def pairs(values: Mapping[str, str] | None) -> Pairs:
@@ -21,11 +21,12 @@ def pairs(values: Mapping[str, str] | None) -> Pairs:
     return tuple(sorted(values.items())) if values else ()
 
 
-def quantities(nanos: Mapping[str, int] | None) -> Quantities:
-    """Amounts as kube-scheduler counts them, sorted, zeros left out."""
+def quantities(nanos: Mapping[str, int] | None, most: int = AMOUNT_MAX) -> Quantities:
+    """Amounts as kube-scheduler counts them but no more than ``most``; sorted, zeros left out."""
     if not nanos:
         return ()
-    return tuple(sorted((name, amount(name, value)) for name, value in nanos.items() if value))
+    found = ((name, min(amount(name, value), most)) for name, value in nanos.items() if value)
+    return tuple(sorted(found))
 
 
 def requirement(key: str, operator: str, values: Iterable[str] | None) -> Requirement:

@@ -13,7 +13,7 @@ from batchsched.snapshot.decode import (
 from batchsched.snapshot.decode_volumes import translated
 from batchsched.snapshot.labels import IN, LabelSelector, NodeSelectorTerm
 from batchsched.snapshot.node import Node, Taint
-from batchsched.snapshot.quantities import amount
+from batchsched.snapshot.quantities import AMOUNT_MAX, amount
 from batchsched.snapshot.snapshot import PodDisruptionBudget
 from batchsched.snapshot.storage import (
     CSIDriver,
@@ -52,7 +52,7 @@ def node(model: api.NodeModel) -> Node:
         labels=pairs(meta.labels),
         unschedulable=bool(spec.unschedulable),
         taints=tuple(sorted({Taint(t.key, t.value or "", t.effect) for t in spec.taints or ()})),
-        allocatable=quantities(status.allocatable),
+        allocatable=quantities(status.allocatable, AMOUNT_MAX - 1),
         images=tuple(sorted(images)),
         features=tuple(sorted(set(status.declared_features or ()))),
     )

@@ -17,6 +17,10 @@ UNITS_MAX = 2**63 - 1
 NANO_MAX = UNITS_MAX * NANO
 _DIGITS_MAX = 60
 """Significant digits that can still matter: 19 before the point, 9 after, and room for ``Ei``."""
+AMOUNT_MAX = 2**50
+"""Of one resource, what is counted up to: 1 PiB, or 10**12 cores. A pod that asks for more asks for
+this much, and no node has quite as much, so it fits nowhere. It leaves sums over nodes and products
+with per mille (FORMULATION §O5) inside 64 bits."""
 
 _FORM = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*[+-]?[0-9]*)", re.ASCII)
 _EXPONENT = re.compile(r"[eE]([+-]?[0-9]+)", re.ASCII)

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from batchsched.snapshot.errors import InputError
-from tests.snapshot.manifests import container, pod, read_pod
+from batchsched.snapshot.quantities import AMOUNT_MAX
+from tests.snapshot.manifests import container, node, pod, read_node, read_pod
 
 
 def requests(**spec: Any) -> dict[str, int]:
@@ -188,3 +189,11 @@ def test_a_bad_quantity_is_refused_with_its_field(value: Any, says: str) -> None
 def test_extended_resources_come_in_whole_units() -> None:
     with pytest.raises(InputError, match=r"nvidia.com/gpu must be a whole number"):
         read_pod(containers=[container(**{"nvidia.com/gpu": "500m"})])
+
+
+def test_more_than_can_be_counted_fits_nowhere() -> None:
+    """Neither does such a request wrap around, nor does a node without end."""
+    asks = dict(read_pod(pod(containers=[container(cpu="1e999", memory="9E")])).spec.requests)
+    has = dict(read_node(node(allocatable={"cpu": "1e999", "memory": "9E"})).allocatable)
+    assert asks == {"cpu": AMOUNT_MAX, "memory": AMOUNT_MAX}
+    assert has == {"cpu": AMOUNT_MAX - 1, "memory": AMOUNT_MAX - 1}
