@@ -2,7 +2,8 @@
 
 A command is imported when it is called, not when it is listed: the solver and pandas take a second
 to import, and `--help` or a mistyped option should not wait for them. So the table below holds
-each command's line of help, and nothing here may import a layer at the top of the file.
+each command's line of help, and nothing here may import a layer at the top of the file; nor may a
+command, whose own `--help` should not wait either.
 
 Failing is decided once, in `Commands.main`, with the exit codes that people script against:
 0 done, 1 a defect of ours, 2 bad usage or bad input, 130 interrupted, 141 the reader of our output

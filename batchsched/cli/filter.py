@@ -3,12 +3,8 @@
 import sys
 
 import click
-import orjson
 
-from batchsched.cli.files import load
 from batchsched.cli.output import write_whole
-from batchsched.feasibility.report import filter_report
-from batchsched.snapshot.snapshot import pending
 
 
 @click.command("filter")
@@ -30,6 +26,12 @@ def filter_command(
     stdin. The answer is JSON: each pending pod, each node, and the reasons that kube-scheduler's
     filters would give there against the running pods alone; none where the pod fits.
     """
+    import orjson
+
+    from batchsched.cli.files import load
+    from batchsched.feasibility.report import filter_report
+    from batchsched.snapshot.snapshot import pending
+
     snapshot, _ = load(snapshots)
     report = filter_report(snapshot, pending(snapshot, scheduler_names))
     content = orjson.dumps(report, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)

@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 from batchsched.cli.output import write_whole
-from batchsched.plan.plan import read_plan
 
 
 @click.command()
@@ -17,6 +16,7 @@ def report(source: str, output: str) -> None:
     The page is one file that needs nothing else. PLAN is what `batchsched solve -o` wrote, DIR what
     `batchsched simulate -o` left.
     """
+    from batchsched.plan.plan import read_plan
     from batchsched.report.page import plan_page, simulation_page
     from batchsched.report.tables import read_tables
 

@@ -1,21 +1,20 @@
 """`batchsched solve`: a snapshot in, a verified plan out."""
 
+from __future__ import annotations
+
 import os
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import click
-import orjson
-import yaml
 
-from batchsched.cli.files import load
+from batchsched.cli.numbers import FiniteRange
 from batchsched.cli.output import check_writable, write_whole
-from batchsched.cli.profiles import load_profile
-from batchsched.cli.summary import print_summary, progress_line
-from batchsched.plan.plan import Plan
-from batchsched.scheduler import Limits, Origin, schedule
 from batchsched.snapshot.errors import InputError
-from batchsched.snapshot.snapshot import pending
+
+if TYPE_CHECKING:
+    from batchsched.plan.plan import Plan
 
 UNPLACED = 3
 
@@ -25,7 +24,7 @@ UNPLACED = 3
 @click.option("-o", "--output", metavar="PLAN", help="Write the plan (JSON) to this file.")
 @click.option(
     "--time-limit",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     default=10.0,
     show_default=True,
     metavar="SECONDS",
@@ -99,6 +98,12 @@ def solve(  # noqa: PLR0917 -- one parameter for each option
     SNAPSHOT is what `kubectl get nodes,pods,... -A -o json` printed: files, folders, or - for
     stdin.
     """
+    from batchsched.cli.files import load
+    from batchsched.cli.profiles import load_profile
+    from batchsched.cli.summary import print_summary, progress_line
+    from batchsched.scheduler import Limits, Origin, schedule
+    from batchsched.snapshot.snapshot import pending
+
     _refuse_evictions(preemption, moves)
     if output is not None:
         check_writable(output)
@@ -153,4 +158,7 @@ def _printed(plan: Plan, form: str) -> str:
     """The plan as text."""
     if form == "json":
         return plan.to_json().decode()
+    import orjson
+    import yaml
+
     return yaml.safe_dump(orjson.loads(plan.to_json()), sort_keys=False, allow_unicode=True)

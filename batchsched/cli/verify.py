@@ -1,16 +1,17 @@
 """`batchsched verify`: a plan against a snapshot, by a checker that knows nothing of the model."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from batchsched.cli.files import load
-from batchsched.cli.profiles import load_profile
-from batchsched.plan.plan import Plan, read_plan
-from batchsched.plan.state import Violation
-from batchsched.plan.verify import verify as verify_plan
-from batchsched.profile import OBJECTIVES, Profile, Rule, constraints_of, objectives_of
-from batchsched.snapshot.snapshot import Snapshot, Window, pending
+if TYPE_CHECKING:
+    from batchsched.plan.plan import Plan
+    from batchsched.plan.state import Violation
+    from batchsched.profile import Profile
+    from batchsched.snapshot.snapshot import Snapshot, Window
 
 VIOLATED = 3
 
@@ -38,6 +39,12 @@ def verify(
     PLAN is what `batchsched solve -o` wrote; SNAPSHOT what it was made from, or the
     cluster as it is now. Prints each violation on a line: rule, pod, node, and what is wrong.
     """
+    from batchsched.cli.files import load
+    from batchsched.cli.profiles import load_profile
+    from batchsched.plan.plan import read_plan
+    from batchsched.plan.verify import verify as verify_plan
+    from batchsched.profile import constraints_of, objectives_of
+
     given = read_plan(Path(plan).read_bytes(), plan)
     chosen = _profile_of(given) if profile is None else load_profile(profile)
     snapshot, sha256 = load(snapshots)
@@ -65,6 +72,8 @@ def verify(
 
 def _profile_of(plan: Plan) -> Profile:
     """Judge a plan by those of its tiers that need no plug-in."""
+    from batchsched.profile import OBJECTIVES, Profile, Rule
+
     named = (tier.name for tier in plan.tiers if tier.name in OBJECTIVES)
     return Profile(name="of the plan", objectives=tuple(Rule(name=name) for name in named))
 
@@ -75,6 +84,8 @@ def _window(plan: Plan, snapshot: Snapshot, scheduler_names: tuple[str, ...]) ->
     A plan made for some schedulers' pods does not say whose; its pods do, if they are as many as it
     says were pending.
     """
+    from batchsched.snapshot.snapshot import pending
+
     everybody = pending(snapshot, scheduler_names)
     if scheduler_names or len(everybody.pods) == plan.snapshot.pending:
         return everybody

@@ -12,6 +12,8 @@ from click.testing import CliRunner, Result
 
 from batchsched import __version__
 from batchsched.cli import COMMANDS, Commands, main
+from batchsched.cli.simulate import POLICIES
+from batchsched.sim.policies import SCORES
 from batchsched.snapshot.errors import InputError
 
 Ending = Callable[..., Result]
@@ -96,10 +98,11 @@ def test_the_version_is_the_package_version() -> None:
     assert CliRunner().invoke(main, ["--version"]).stdout == f"batchsched {__version__}\n"
 
 
-def test_help_lists_every_command_and_imports_none() -> None:
+@pytest.mark.parametrize("arguments", [[], *([name] for name in COMMANDS)])
+def test_help_imports_nothing_slow(arguments: list[str]) -> None:
     code = (
         "import sys; from batchsched.cli import main\n"
-        "try: main(['--help'])\n"
+        f"try: main([*{arguments}, '--help'])\n"
         "except SystemExit: pass\n"
         "slow = {'numpy', 'ortools', 'pandas', 'pydantic', 'rich', 'scipy'} & set(sys.modules)\n"
         "sys.exit(f'imported: {slow}' if slow else 0)"
@@ -107,7 +110,26 @@ def test_help_lists_every_command_and_imports_none() -> None:
     command = [sys.executable, "-c", code]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    assert not [name for name in COMMANDS if f"  {name} " not in result.stdout]
+    assert "Usage: " in result.stdout
+
+
+def test_help_lists_every_command() -> None:
+    listed = CliRunner().invoke(main, ["--help"]).stdout
+    assert not [name for name in COMMANDS if f"  {name} " not in listed]
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e999"])
+@pytest.mark.parametrize(
+    "option", ["solve --time-limit", "simulate --window", "simulate --load", "simulate --span"]
+)
+def test_a_number_that_is_none_is_bad_usage(option: str, value: str) -> None:
+    result = CliRunner().invoke(main, [*option.split(), value, "x.json"])
+    assert result.exit_code == 2
+    assert "Invalid value" in result.stderr
+
+
+def test_the_policies_to_choose_from_are_those_that_there_are() -> None:
+    assert ("solver", *SCORES) == POLICIES
 
 
 @pytest.mark.parametrize("argument", ["--help", "--version"])
