@@ -15,6 +15,7 @@ from rich.console import Console
 
 from batchsched.cli.profiles import load_profile
 from batchsched.cli.simulate import ALL, POLICIES
+from batchsched.cli.summary import stdout_console
 from batchsched.cli.windows import WindowPrinter, comparison
 from batchsched.plan.plan import Plan
 from batchsched.profile import Profile
@@ -92,7 +93,7 @@ def _chosen(policies: Sequence[str], scenario: Scenario) -> tuple[str, ...]:
 
 def _run_all(scenario: Scenario, policies: Sequence[str], options: _Shared) -> None:
     """Run one policy after the other, and compare them."""
-    console = Console(highlight=False)
+    console = stdout_console()
     for note in scenario.notes:
         console.print(note, style="dim")
     outcomes: list[Outcome] = []

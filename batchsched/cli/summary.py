@@ -1,7 +1,8 @@
 """What a person reads after a solve: what was placed, what was not and why, how good and how sure.
 
-Plain words first, then a table of tiers; 80 columns are enough. Colours only where a terminal
-shows them.
+Plain words first, then a table of tiers. On a terminal 80 columns are enough: names of pods are cut
+there, nodes never. Colours only where a terminal shows them; in a pipe or a file nothing is cut or
+wrapped, so that grep finds it.
 """
 
 import sys
@@ -18,6 +19,8 @@ from batchsched.plan.plan import Plan, PlanTier, Unplaced
 NAMES_SHOWN_MAX = 3
 REASONS_SHOWN_MAX = 12
 NODES_SHOWN_MAX = 12
+PIPED_COLUMNS = 10_000
+"""Wider than any line: a name has 253 characters at most, and a cell three names."""
 
 
 def progress_line() -> Callable[[str, str, int, int], None] | None:
@@ -33,18 +36,23 @@ def progress_line() -> Callable[[str, str, int, int], None] | None:
     return tell
 
 
+def stdout_console() -> Console:
+    """Where people read: as wide as the terminal, or as wide as it takes."""
+    return Console(width=None if sys.stdout.isatty() else PIPED_COLUMNS, highlight=False)
+
+
 def print_summary(plan: Plan, written_to: str | None) -> None:
     """Print the summary of a plan to stdout."""
     if sys.stderr.isatty():
         sys.stderr.write("\r\x1b[K")
-    console = Console(width=None if sys.stdout.isatty() else 100, highlight=False)
+    console = stdout_console()
     console.print(_headline(plan))
     if plan.snapshot.pending:
         console.print()
         console.print(_tiers(plan.tiers))
     if plan.bindings:
         console.print()
-        console.print(_nodes(plan))
+        console.print(nodes_table(plan))
     if plan.pod_groups:
         console.print()
         console.print(_groups(plan))
@@ -66,7 +74,7 @@ def _headline(plan: Plan) -> Text:
     placed, pending = len(plan.bindings), plan.snapshot.pending
     text = Text()
     if not pending:
-        text.append("Nothing to place: no pod is pending.", style="bold")
+        text.append(f"Nothing to place: {_nobody(plan.snapshot.pods)}", style="bold")
     else:
         style = "bold green" if placed == pending else "bold yellow"
         text.append(
@@ -83,6 +91,13 @@ def _headline(plan: Plan) -> Text:
     if seconds.total:
         text.append(f"  {seconds.total:.2f} s", style="dim")
     return text
+
+
+def _nobody(pods: int) -> str:
+    """Why there is nothing to decide; people give Jobs, and wonder."""
+    if pods:
+        return f"none of {_count(pods, 'pod')} is pending."
+    return "there is no Pod. (Controllers make them: a Job or a Deployment alone is none.)"
 
 
 def _tiers(tiers: Sequence[PlanTier]) -> Table:
@@ -112,17 +127,18 @@ def _groups(plan: Plan) -> Table:
     return table
 
 
-def _nodes(plan: Plan) -> Table:
+def nodes_table(plan: Plan) -> Table:
     """Who goes where, node by node."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    table.add_column("node", no_wrap=True)
-    table.add_column("gets", justify="right", min_width=4)
-    table.add_column("pods", no_wrap=True, overflow="ellipsis")
     pods_of: dict[str, list[str]] = {}
     for binding in plan.bindings:
         pods_of.setdefault(binding.node, []).append(f"{binding.namespace}/{binding.name}")
+    table.add_column("node", no_wrap=True)
+    table.add_column("gets", justify="right", no_wrap=True)
+    table.add_column("pods")  # the one column that may shrink: its cells are cut, not wrapped
     for node in sorted(pods_of)[:NODES_SHOWN_MAX]:
-        table.add_row(node, f"{len(pods_of[node]):,}", _named(sorted(pods_of[node])))
+        names = Text(_named(sorted(pods_of[node])), no_wrap=True, overflow="ellipsis")
+        table.add_row(node, f"{len(pods_of[node]):,}", names)
     if len(pods_of) > NODES_SHOWN_MAX:
         table.add_row(f"and {len(pods_of) - NODES_SHOWN_MAX:,} more")
     return table

@@ -55,7 +55,26 @@ def test_a_plan_is_written_and_a_summary_printed(snapshot: Path, tmp_path: Path)
     assert plan["unplaced"][0]["message"] == "0/2 nodes are available: 2 Insufficient cpu."
     assert "Placed 2 of 3 pending pods on 2 nodes (of 2). No plan places more." in result.stdout
     assert "0/2 nodes are available: 2 Insufficient cpu." in result.stdout
-    assert max(map(len, result.stdout.splitlines())) <= 100
+
+
+def test_in_a_pipe_nothing_is_cut_or_wrapped(tmp_path: Path) -> None:
+    """So that names can be looked for, and a reason is one line."""
+    (tmp_path / "cluster.json").write_text(
+        json.dumps([node("n" * 250), *(pod(f"{'p' * 200}-{i}") for i in range(9))])
+    )
+    lines = run(tmp_path).stdout.splitlines()
+    names = ", ".join(f"batch/{'p' * 200}-{i}" for i in range(3))
+    assert f"{'n' * 250}     4  {names} and 1 more" in lines
+    assert f"  batch/{'p' * 200}-4, batch/{'p' * 200}-5, batch/{'p' * 200}-6 and 2 more" in lines
+    assert "    0/1 nodes are available: 1 Insufficient cpu." in lines
+
+
+def test_where_nothing_is_pending_it_says_what_there_is(tmp_path: Path) -> None:
+    path = tmp_path / "cluster.json"
+    path.write_text(json.dumps([node("a")]))
+    assert "there is no Pod. (Controllers make them:" in run(path).stdout
+    path.write_text(json.dumps([node("a"), pod("p", nodeName="a"), pod("q", nodeName="a")]))
+    assert "none of 2 pods is pending." in run(path).stdout
 
 
 def test_the_format_option_prints_the_plan_itself(snapshot: Path) -> None:
