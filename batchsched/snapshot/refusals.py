@@ -24,6 +24,12 @@ _WANTED = {
     "model_attributes_type": "an object",
     "list_type": "a list",
 }
+_LIMITS = {
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+}
 
 
 def input_error(error: ValidationError, *prefix: str | int) -> InputError:
@@ -52,11 +58,15 @@ def _sentence(error: ErrorDetails) -> str:
     if kind in _WANTED:
         wanted, hint = _WANTED[kind], _quote_it(kind, found)
         return f"{_shown(found)} is {_kind(found)}, but {wanted} belongs here{hint}"
+    if kind in _LIMITS:
+        return f"{_shown(found)} must be {_LIMITS[kind].format_map(error['ctx'])}"
     plain = {
         "refused": error["msg"],
         "literal_error": f"{_shown(found)} is not one of {_choices(error)}",
         "string_too_short": "is empty; the API server requires a value",
         "string_pattern_mismatch": _no_name(str(found)),
+        "too_short": "is empty; the API server requires an entry",
+        "too_long": "has more than one entry",
     }
     return plain.get(kind) or f"{_shown(found)}: {error['msg'].lower()}"
 

@@ -303,6 +303,21 @@ def test_what_the_api_server_refuses_is_refused_with_its_field(
     assert refused.value.where == "Pod default/p"
 
 
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ({"containers": []}, "is empty; the API server requires an entry"),
+        ({"priority": 2**31}, "2147483648 must be less than 2147483648"),
+        ({"topologySpreadConstraints": [spread(maxSkew=0)]}, "0 must be at least 1"),
+        ({"containers": [{"name": "a", "ports": [{"hostPort": 99999}]}]}, "must be at most 65535"),
+    ],
+)
+def test_limits_are_named_in_plain_words(spec: dict[str, Any], says: str) -> None:
+    with pytest.raises(InputError) as refused:
+        read_pod(**spec)
+    assert says in refused.value.what
+
+
 def owned(kind: str, api: str = "apps/v1") -> dict[str, Any]:
     owner = {"apiVersion": api, "kind": kind, "name": "web", "uid": "u", "controller": True}
     return {"labels": {"app": "web"}, "ownerReferences": [owner]}
