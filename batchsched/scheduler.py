@@ -77,7 +77,7 @@ def schedule(  # noqa: PLR0913 -- the composition takes what there is to compose
         limits: Time limit (from here to the return), workers, seed, determinism.
         clock: Monotonic seconds.
         origin: For the plan's record of its input.
-        progress: Told of each tier as it is done.
+        progress: Told of each tier as it is done, value and bound as the plan has them.
 
     Raises:
         PlanDefectError: The plan does not pass the verifier. Nothing may be bound.
@@ -87,7 +87,7 @@ def schedule(  # noqa: PLR0913 -- the composition takes what there is to compose
     constraints, objectives = constraints_of(profile), objectives_of(profile)
     model = compile_model(problem, constraints, objectives)
     compile_s = clock() - start_s
-    solution = solve(model, _left(limits, compile_s), clock, progress)
+    solution = solve(model, _left(limits, compile_s), clock, _in_plain_numbers(model, progress))
     verify_from_s = clock()
     placements = placements_of(model, solution)
     source = origin or Origin()
@@ -146,6 +146,19 @@ def placements_of(model: Model, solution: Solution) -> dict[PodKey, str]:
         pods = sorted(problem.classes[c].pods, key=lambda pod: (pod.created, pod.key))
         placements.update({pod.key: name for pod, name in zip(pods, names, strict=False)})
     return placements
+
+
+def _in_plain_numbers(model: Model, progress: Progress | None) -> Progress | None:
+    """Tell of tiers as people read them: what should be small is not a negative number."""
+    if progress is None:
+        return None
+    tiers = {stage.tier.name: stage.tier for stage in model.stages}
+
+    def tell(phase: str, name: str, value: int, bound: int) -> None:
+        own = tiers[name]
+        progress(phase, name, *(own.sign * (each + own.constant) for each in (value, bound)))
+
+    return tell
 
 
 def _timed(plan: Plan, seconds: Mapping[str, float]) -> Plan:

@@ -58,6 +58,20 @@ def test_amounts_without_end_overflow_nothing(profile: str) -> None:
     assert [u.name for u in plan.unplaced] == ["x"]
 
 
+def test_progress_is_told_in_the_numbers_of_the_plan() -> None:
+    snapshot, told = two_nodes_three_pods(), []
+    plan = schedule(
+        snapshot,
+        pending(snapshot),
+        default_profile(),
+        LIMITS,
+        lambda: 0.0,
+        progress=lambda _, tier, value, bound: told.append((tier, value, bound)),
+    )
+    assert told == [(tier.name, tier.value, tier.bound) for tier in plan.tiers]
+    assert told[-1] == ("packing/fewest-nodes", 2, 2)
+
+
 @dataclass(frozen=True)
 class _Blind:
     """A rule whose two halves disagree: it posts nothing and accepts nothing."""

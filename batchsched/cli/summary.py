@@ -29,7 +29,7 @@ def progress_line() -> Callable[[str, str, int, int], None] | None:
         return None
 
     def tell(phase: str, tier: str, value: int, bound: int) -> None:
-        state = "proven" if value >= bound else f"at most {bound}"
+        state = "proven" if value == bound else f"bound {bound}"
         sys.stderr.write(f"\r\x1b[K{phase} {tier}: {value} ({state})")
         sys.stderr.flush()
 
