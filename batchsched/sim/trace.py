@@ -26,6 +26,8 @@ POD_COLUMNS = ("name", "cpu_milli", "memory_mib", "num_gpu", "gpu_milli")
 TIMES = ("creation_time", "deletion_time")
 GPU, MODEL, PODS_PER_NODE = "nvidia.com/gpu", "nvidia.com/gpu.product", 256
 MIB, WHOLE_GPU_MILLI = 1024**2, 1000
+NUMBER_MAX = 2**30
+"""Of milli-cores, MiB, devices: more than any machine has."""
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
 Arrivals = Literal["drawn", "recorded", "backlog"]
@@ -95,13 +97,24 @@ def load_trace(files: Sequence[tuple[str, bytes]], draw: Draw) -> Scenario:
 
 
 def _table(source: str, data: bytes, numbers: Sequence[str]) -> pd.DataFrame:
-    """A table whose named columns are whole numbers."""
+    """A table whose named columns are whole numbers; times, where it has them, are finite."""
     try:
         table = pd.read_csv(BytesIO(data), dtype={"model": str, "gpu_spec": str})
         for column in numbers:
             table[column] = table[column].astype("int64")
-    except (ValueError, KeyError, pd.errors.ParserError) as error:
+        for column in set(TIMES) & set(table):
+            table[column] = pd.to_numeric(table[column]).astype("float64")
+    except (ValueError, KeyError, OverflowError, pd.errors.ParserError) as error:
         raise InputError(f"cannot be read as a table: {error}", source=source) from None
+    for column in numbers:
+        if not table[column].between(0, NUMBER_MAX).all():
+            raise InputError(f"{column} must be 0 to {NUMBER_MAX}", source=source)
+    for column in sorted(set(TIMES) & set(table)):
+        if not table[column].abs().lt(float("inf")).all():
+            raise InputError(f"{column} must be seconds in every row", source=source)
+    name = table.columns[0]
+    if table[name].isna().any() or table[name].duplicated().any():
+        raise InputError(f"{name} must be there, and another in every row", source=source)
     return table
 
 

@@ -19,12 +19,13 @@ from batchsched.sim.controllers import CronTemplate, JobTemplate
 from batchsched.sim.durations import seconds
 from batchsched.sim.header import ArrivalModel, SimulationModel, header
 from batchsched.sim.scenario import JobArrival, NodeArrival, PodArrival, Scenario
+from batchsched.snapshot.api import Metadata, Object
 from batchsched.snapshot.documents import documents
 from batchsched.snapshot.errors import InputError
 from batchsched.snapshot.groups import Declared
 from batchsched.snapshot.objects import Item, items
 from batchsched.snapshot.pod import Pod
-from batchsched.snapshot.read import read
+from batchsched.snapshot.read import as_model, read
 from batchsched.snapshot.snapshot import Snapshot
 
 DURATION, ARRIVES, LEAVES, COUNT = (
@@ -93,11 +94,12 @@ def _sorted(files: Iterable[tuple[str, bytes]]) -> _Objects:
 def _sort(found: _Objects, item: Item) -> None:
     if item.kind.name == "Simulation":
         found.headers.append(item)
-    elif item.kind.name == "Node":
-        found.nodes.extend(_copies(item))
+        return
+    meta = as_model(Object, item).metadata
+    if item.kind.name == "Node":
+        found.nodes.extend(_copies(item, meta))
     elif item.kind.name in {"Pod", "Job", "CronJob"}:
-        meta = item.raw.get("metadata") or {}
-        key = (item.kind.name, str(meta.get("namespace") or "default"), str(meta.get("name")))
+        key = (item.kind.name, meta.namespace or "default", meta.name)
         if key in found.movers:
             raise InputError("is there twice", source=item.source, where=item.where)
         found.movers[key] = item
@@ -105,20 +107,18 @@ def _sort(found: _Objects, item: Item) -> None:
         found.others.append(item)
 
 
-def _copies(item: Item) -> Iterator[Item]:
+def _copies(item: Item, meta: Metadata) -> Iterator[Item]:
     """A node as often as its annotation says, under numbered names."""
     count = int(_note(item, COUNT, "1", float))
     if not 1 <= count <= COUNT_MAX:
         raise _refusal(item, COUNT, f"must be 1 to {COUNT_MAX}")
-    name = item.raw["metadata"].get("name") if isinstance(item.raw.get("metadata"), dict) else None
     if COUNT not in _annotations(item):
         yield item
         return
     for number in range(count):
         raw = deepcopy(item.raw)
-        raw["metadata"]["name"] = f"{name}-{number}"
-        labels = raw["metadata"].setdefault("labels", {})
-        labels["kubernetes.io/hostname"] = f"{name}-{number}"
+        name = raw["metadata"]["name"] = f"{meta.name}-{number}"
+        raw["metadata"]["labels"] = (meta.labels or {}) | {"kubernetes.io/hostname": name}
         yield item._replace(raw=raw)
 
 
@@ -148,9 +148,12 @@ def _sample(item: Item, key: Key, name: str) -> dict[str, Any]:
     template = _template(item)
     if key[0] != "Pod" and not isinstance(template.get("spec"), dict):
         raise InputError("has no template", source=item.source, where=item.where)
-    meta = dict(template.get("metadata") or {})
+    meta = template.get("metadata") or {}
+    if not isinstance(meta, dict):
+        what = "the metadata of its template must be an object"
+        raise InputError(what, source=item.source, where=item.where)
+    meta = {**meta, "name": name, "namespace": key[1]}
     meta.pop("uid", None)
-    meta |= {"name": name, "namespace": key[1]}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template.get("spec")}
 
 

@@ -90,7 +90,7 @@ class _Found:
         """
         seen: dict[tuple[str, str], tuple[Model, Item]] = {}
         for item in self.each(group, kind):
-            checked = _checked(model, item)
+            checked = as_model(model, item)
             key = _identity(checked, kind)
             if key in seen:
                 raise _duplicate(item, seen[key][1])
@@ -104,8 +104,12 @@ class _Found:
         return tuple(decode(checked) for checked, _ in self.objects(group, kind, model))
 
 
-def _checked(model: type[Model], item: Item) -> Model:
-    """One object in the form of its model."""
+def as_model(model: type[Model], item: Item) -> Model:
+    """One object in the form of its model.
+
+    Raises:
+        InputError: It does not have that form; says where and how.
+    """
     try:
         return model.model_validate(item.raw)
     except ValidationError as error:

@@ -76,6 +76,13 @@ def test_drawn_pods_would_fill_the_cluster_as_often_as_asked(load: float) -> Non
         FILES[:1],
         [*FILES, FILES[0]],
         [FILES[0], ("pods.csv", PODS.replace(b"6000", b"many"))],
+        [FILES[0], ("pods.csv", PODS.replace(b"6000", b"9" * 30))],
+        [FILES[0], ("pods.csv", PODS.replace(b"8000", b"-1"))],
+        [FILES[0], ("pods.csv", PODS.replace(b"100,160", b"100,1C0"))],
+        [FILES[0], ("pods.csv", PODS.replace(b"100,160", b"100,"))],
+        [FILES[0], ("pods.csv", PODS.replace(b"share", b"cpu"))],
+        [("nodes.csv", NODES.replace(b"a,", b"b,")), FILES[1]],
+        [("nodes.csv", NODES.replace(b"a,", b",")), FILES[1]],
     ],
 )
 def test_what_is_no_trace_is_refused(files: list[tuple[str, bytes]]) -> None:

@@ -130,3 +130,22 @@ def test_what_is_wrong_is_said_in_one_line(text: str, message: str) -> None:
         scenario(NODE, text)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{kind: Pod, metadata: high}", 'metadata: "high" is text'),
+        ("{kind: Node, metadata: {name: node-x, labels: x}}", 'metadata.labels: "x" is text'),
+        (
+            (
+                "{kind: Job, apiVersion: batch/v1, metadata: {name: j},"
+                " spec: {template: {metadata: x, spec: {containers: [{name: c}]}}}}"
+            ),
+            "Job j: the metadata of its template must be an object",
+        ),
+    ],
+)
+def test_an_object_of_another_form_is_refused_with_its_place(text: str, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        scenario(HEADER, NODE, text)
