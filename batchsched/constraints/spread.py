@@ -213,9 +213,7 @@ def _counted(problem: Problem, group: _Group) -> BoolArray:
 def _held(problem: Problem, group: _Group, of_node: IntArray) -> IntArray:
     """The domains of the fixed pods that count, one entry each."""
     selector = PodSelector((group.namespace,), None, group.spread.selector)
-    staying = np.array([not pod.deleting for pod in problem.fixed], dtype=np.bool_)
-    nodes = problem.fixed_node[
-        problem.selections.fixed(selector) & staying & (problem.fixed_node >= 0)
-    ]
+    counted = problem.selections.fixed(selector) & problem.fixed.staying
+    nodes = problem.fixed_node[counted & (problem.fixed_node >= 0)]
     at: IntArray = of_node[nodes]
     return at[at >= 0]

@@ -9,6 +9,7 @@ template does not make it one of a kind.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from batchsched.feasibility.crowd import Crowd
 from batchsched.feasibility.problem import PodClass
 from batchsched.feasibility.selection import NamespaceLabels
 from batchsched.snapshot.labels import IN, NOT_IN, LabelSelector, Pairs, selects
@@ -145,15 +146,13 @@ def _look_out(snapshot: Snapshot, pods: tuple[Pod, ...]) -> _Lookout:
 
 def _specs(snapshot: Snapshot, pods: tuple[Pod, ...]) -> list[tuple[PodSpec, set[str]]]:
     """The specs with terms about pods, of everyone who has not ended, and where they live."""
-    seen = {
-        (id(pod.spec), pod.namespace): pod.spec
-        for pod in (*snapshot.pods, *pods)
-        if pod.phase not in ENDED
-    }
+    crowd = Crowd([*snapshot.pods, *pods])
     found: dict[int, tuple[PodSpec, set[str]]] = {}
-    for (key, namespace), spec in seen.items():
-        found.setdefault(key, (spec, set()))[1].add(namespace)
-    return [(spec, homes) for spec, homes in found.values() if _pod_terms(spec) or spec.spread]
+    for i in crowd.having(lambda spec: spec.spread or _pod_terms(spec)).tolist():
+        pod = crowd.pods[i]
+        if pod.phase not in ENDED:
+            found.setdefault(id(pod.spec), (pod.spec, set()))[1].add(pod.namespace)
+    return list(found.values())
 
 
 def _named_values(selectors: set[LabelSelector]) -> dict[str, frozenset[str]]:

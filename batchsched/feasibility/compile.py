@@ -4,6 +4,8 @@ Candidates are what remains when every rule has been asked that looks at the nod
 alone. What depends on where other pending pods go is left to the model.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -58,28 +60,26 @@ def compile_problem(snapshot: Snapshot, window: Window, *, whole: bool = False) 
     )
 
 
-def fixed_pods(snapshot: Snapshot, window: Window) -> list[tuple[Pod, str | None]]:
-    """Who holds a place whatever is decided, and on which node; sorted by key.
+def fixed_pods(snapshot: Snapshot, window: Window) -> tuple[Sequence[Pod], list[str | None]]:
+    """Who holds a place whatever is decided, sorted by key; and the node of each.
 
     Bound pods that have not ended, and pending pods outside the window with a nominated node.
     """
-    bound = [(pod, pod.node) for pod in holding(snapshot)]
+    pods: Sequence[Pod] = holding(snapshot)
     nominated = [
-        (pod, pod.nominated_node)
-        for pod in snapshot.pods
-        if pod.nominated_node and pod.node is None and not pod.terminal
+        pod for pod in snapshot.pods if pod.node is None and pod.nominated_node and not pod.terminal
     ]
-    if not nominated:
-        return bound
-    inside = {pod.key for pod in window.pods}
-    outside = [entry for entry in nominated if entry[0].key not in inside]
-    return sorted([*bound, *outside], key=lambda entry: entry[0].key)
+    if nominated:
+        inside = {pod.key for pod in window.pods}
+        outside = [pod for pod in nominated if pod.key not in inside]
+        pods = sorted([*pods, *outside], key=lambda pod: pod.key)
+    return pods, [pod.nominated_node if pod.node is None else pod.node for pod in pods]
 
 
 def _scene(
     snapshot: Snapshot,
     window: Window,
-    fixed: list[tuple[Pod, str | None]],
+    fixed: tuple[Sequence[Pod], list[str | None]],
     gangs: Gangs,
     *,
     whole: bool,
@@ -87,7 +87,7 @@ def _scene(
     """The scene of the pods that can be tried, and those that cannot."""
     waiting = {each.pod.key for each in gangs.excluded}
     pods = tuple(pod for pod in window.pods if pod.key not in waiting) if waiting else window.pods
-    scene = make_scene(snapshot, pod_classes(snapshot, pods, gangs.gang_of, whole=whole), fixed)
+    scene = make_scene(snapshot, pod_classes(snapshot, pods, gangs.gang_of, whole=whole), *fixed)
     unsupported: dict[tuple[str, str], Excluded] = {}
     for pods_of in scene.classes:
         message = needs_allocation(scene, pods_of.pods[0])
@@ -98,7 +98,7 @@ def _scene(
     if unsupported:
         pods = tuple(pod for pod in pods if pod.key not in unsupported)
         classes = pod_classes(snapshot, pods, gangs.gang_of, whole=whole)
-        scene = make_scene(snapshot, classes, fixed)
+        scene = make_scene(snapshot, classes, *fixed)
     excluded = (*gangs.excluded, *unsupported.values())
     return scene, tuple(sorted(excluded, key=lambda each: each.pod.key))
 

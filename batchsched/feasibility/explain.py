@@ -68,11 +68,14 @@ def explain(
     Returns:
         One message for each of ``pods``.
     """
+    if not pods:
+        return {}
     asked = tuple(sorted(pods, key=lambda pod: pod.key))
     placed = tuple(pod for pod in snapshot.pods if pod.key in placements)
-    fixed = [*fixed_pods(snapshot, Window((*asked, *placed)))]
-    fixed += [(pod, placements[pod.key]) for pod in placed]
-    scene = make_scene(snapshot, pod_classes(snapshot, asked, {}), fixed)
+    fixed, places = fixed_pods(snapshot, Window((*asked, *placed)))
+    classes = pod_classes(snapshot, asked, {})
+    places += [placements[pod.key] for pod in placed]
+    scene = make_scene(snapshot, classes, (*fixed, *placed), places)
     codes, reasons = first_reasons(scene)
     messages: dict[PodKey, str] = {}
     for pods_of, codes_of in zip(scene.classes, codes, strict=True):

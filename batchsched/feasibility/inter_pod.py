@@ -131,7 +131,7 @@ def same_domain(scene: Scene, key: str, nodes: IntArray) -> BoolArray:
 def existing_anti_affinity(scene: Scene) -> Verdict:
     """Required anti-affinity of the fixed pods towards the incoming one."""
     owners: dict[tuple[str, PodSelector], list[int]] = {}
-    for pod, node in scene.placed:
+    for pod, node in scene.holding(lambda spec: spec.anti_affinity):
         for term in pod.spec.anti_affinity:
             owners.setdefault((term.topology_key, of_term(term, pod.namespace)), []).append(node)
     shunned: dict[int, BoolArray] = {}

@@ -19,7 +19,7 @@ def collide(one: HostPort, other: HostPort) -> bool:
 def node_ports(scene: Scene) -> Verdict:
     """NodePorts: the pods' host ports against those that fixed pods hold."""
     holders: dict[tuple[int, str], dict[str, list[int]]] = {}
-    for pod, node in scene.placed:
+    for pod, node in scene.holding(lambda spec: spec.host_ports):
         for port in pod.spec.host_ports:
             ips = holders.setdefault((port.port, port.protocol), {})
             ips.setdefault(port.ip, []).append(node)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from batchsched.feasibility.crowd import Crowd
 from batchsched.feasibility.selection import PodSelector, Selections
 from batchsched.feasibility.topology import Domains, Topology
 from batchsched.snapshot.group import PodGroup
@@ -82,7 +83,7 @@ class Problem:
     nodes: tuple[Node, ...]
     classes: tuple[PodClass, ...]
     gangs: tuple[Gang, ...]
-    fixed: tuple[Pod, ...]
+    fixed: Crowd
     fixed_node: IntArray
     resources: tuple[str, ...]
     """Resources that some class requests, sorted; ``pods`` is not among them."""

@@ -15,8 +15,9 @@ def filter_report(snapshot: Snapshot, window: Window) -> Report:
         ``{"namespace/name": {node: [reason, ...]}}`` in the order of pods and nodes, an empty list
         where the pod fits. Pods of one class share their answers.
     """
-    fixed = [(pod, pod.node) for pod in holding(snapshot)]
-    scene = make_scene(snapshot, pod_classes(snapshot, window.pods, {}), fixed)
+    fixed = holding(snapshot)
+    places = [pod.node for pod in fixed]
+    scene = make_scene(snapshot, pod_classes(snapshot, window.pods, {}), fixed, places)
     codes, reasons = first_reasons(scene)
     names = [node.name for node in scene.nodes]
     lists = [list(each) for each in reasons]

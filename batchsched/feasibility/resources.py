@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from batchsched.feasibility.columns import BoolArray, IntArray, distinct
+from batchsched.feasibility.crowd import Crowd
 from batchsched.feasibility.scene import Scene, Verdict, verdict_of_all
 from batchsched.snapshot.pod import Quantities
 
@@ -43,31 +44,41 @@ def measure(scene: Scene) -> Room:
     """Read the room of a scene."""
     asked = [c.spec.requests for c in scene.classes]
     resources = tuple(sorted({name for each in distinct(asked)[0] for name, _ in each} - {PODS}))
-    pods = _table([node.allocatable for node in scene.nodes], (PODS,))[:, 0]
-    at = scene.fixed_node >= 0
-    nodes = scene.fixed_node[at]
-    held = _table([pod.requests for pod in scene.fixed], resources)[at]
-    used = np.zeros((len(scene.nodes), len(resources)), dtype=np.int64)
-    np.add.at(used, nodes, held)
+    allocatable = table([node.allocatable for node in scene.nodes], (*resources, PODS))
+    known = scene.fixed_node[scene.fixed_node >= 0]
     return Room(
         resources=resources,
-        requests=_table(asked, resources),
-        allocatable=_table([node.allocatable for node in scene.nodes], resources),
-        used=used,
-        slots=pods - np.bincount(nodes, minlength=len(scene.nodes)).astype(np.int64),
+        requests=table(asked, resources),
+        allocatable=allocatable[:, :-1],
+        used=held(scene.fixed, scene.fixed_node, resources, len(scene.nodes)),
+        slots=allocatable[:, -1] - np.bincount(known, minlength=len(scene.nodes)),
     )
 
 
-def _table(rows: Sequence[Quantities], resources: Iterable[str]) -> IntArray:
+def held(pods: Crowd, of_node: IntArray, resources: Sequence[str], nodes: int) -> IntArray:
+    """[N, R] what pods hold on each node; those whose node [F] is -1 hold nothing.
+
+    Pods are counted by node and by what they hold, and the counts multiplied: exact in integers.
+    """
+    amounts, of = pods.requests
+    each = table(amounts, resources)
+    at = of_node >= 0
+    pairs, counts = np.unique(of_node[at] * len(each) + of[at], return_counts=True)
+    found = np.zeros((nodes, len(resources)), dtype=np.int64)
+    np.add.at(found, pairs // max(len(each), 1), each[pairs % max(len(each), 1)] * counts[:, None])
+    return found
+
+
+def table(rows: Sequence[Quantities], resources: Iterable[str]) -> IntArray:
     """[rows, R] amounts, asked once per distinct row."""
     kinds, kind = distinct(rows)
     column = {name: i for i, name in enumerate(resources)}
-    table = np.zeros((len(kinds), len(column)), dtype=np.int64)
+    amounts = np.zeros((len(kinds), len(column)), dtype=np.int64)
     for i, quantities in enumerate(kinds):
         for name, amount in quantities:
             if name in column:
-                table[i, column[name]] = amount
-    return table[kind]
+                amounts[i, column[name]] = amount
+    return amounts[kind]
 
 
 def how_many(room: Room) -> IntArray:

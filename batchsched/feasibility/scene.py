@@ -4,21 +4,22 @@ A scene sets classes of pending pods before nodes and the pods that hold their p
 are functions from a scene to a verdict. Must not know which filters there are.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from itertools import repeat
 
 import numpy as np
 import numpy.typing as npt
 
 from batchsched.feasibility.columns import BoolArray, IntArray, distinct
+from batchsched.feasibility.crowd import Crowd
 from batchsched.feasibility.node_terms import NodeTerms
 from batchsched.feasibility.problem import PodClass
 from batchsched.feasibility.selection import NamespaceLabels, Selections
 from batchsched.feasibility.storage import Storage
 from batchsched.feasibility.topology import Topology
 from batchsched.snapshot.node import Node
-from batchsched.snapshot.pod import Pod
+from batchsched.snapshot.pod import Pod, PodSpec
 from batchsched.snapshot.snapshot import Snapshot
 
 Reasons = tuple[str, ...]
@@ -90,7 +91,7 @@ class Scene:
     snapshot: Snapshot
     nodes: tuple[Node, ...]
     classes: tuple[PodClass, ...]
-    fixed: tuple[Pod, ...]
+    fixed: Crowd
     fixed_node: IntArray
     topology: Topology
     selections: Selections
@@ -108,10 +109,12 @@ class Scene:
         np.minimum.at(first, kind, np.arange(len(self.classes)))
         return [self.classes[i] for i in first], kind
 
-    @cached_property
-    def placed(self) -> list[tuple[Pod, int]]:
-        """The fixed pods on known nodes, with the index of their node."""
-        return [(pod, int(n)) for pod, n in zip(self.fixed, self.fixed_node, strict=True) if n >= 0]
+    def holding(self, asked: Callable[[PodSpec], object]) -> list[tuple[Pod, int]]:
+        """The fixed pods on known nodes whose spec is asked for, and the index of their node."""
+        chosen = self.fixed.having(asked)
+        chosen = chosen[self.fixed_node[chosen] >= 0]
+        nodes = self.fixed_node[chosen].tolist()
+        return [(self.fixed.pods[i], n) for i, n in zip(chosen.tolist(), nodes, strict=True)]
 
     def none(self) -> BoolArray:
         """[N] of False."""
@@ -119,26 +122,30 @@ class Scene:
 
 
 def make_scene(
-    snapshot: Snapshot, classes: tuple[PodClass, ...], fixed: Sequence[tuple[Pod, str | None]]
+    snapshot: Snapshot,
+    classes: tuple[PodClass, ...],
+    fixed: Sequence[Pod],
+    places: Sequence[str | None],
 ) -> Scene:
     """Index a scene.
 
     Args:
         snapshot: The cluster.
         classes: The pending pods.
-        fixed: The pods that hold their place, each with the name of its node, in order.
+        fixed: The pods that hold their place, in order.
+        places: The name of the node of each.
     """
     nodes = tuple(sorted(snapshot.nodes, key=lambda node: node.name))
-    index = {node.name: i for i, node in enumerate(nodes)}
-    pods = tuple(pod for pod, _ in fixed)
-    of_node = [index.get(name, -1) if name is not None else -1 for _, name in fixed]
+    index: dict[str | None, int] = {node.name: i for i, node in enumerate(nodes)}
+    crowd = Crowd(fixed)
+    of_node = map(index.get, places, repeat(-1))
     return Scene(
         snapshot=snapshot,
         nodes=nodes,
         classes=classes,
-        fixed=pods,
-        fixed_node=np.array(of_node, dtype=np.int64),
+        fixed=crowd,
+        fixed_node=np.fromiter(of_node, dtype=np.int64, count=len(crowd)),
         topology=Topology(nodes),
-        selections=Selections(classes, pods, NamespaceLabels(snapshot.namespaces)),
+        selections=Selections(classes, crowd, NamespaceLabels(snapshot.namespaces)),
         storage=Storage(snapshot),
     )

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batchsched.feasibility.columns import LabelColumns, distinct
+from batchsched.feasibility.crowd import Crowd
 from batchsched.snapshot.labels import LabelSelector, Pairs, selects
 from batchsched.snapshot.pod import Pod, PodAffinityTerm
 
@@ -63,10 +64,10 @@ class Selections:
     """Answers per selector, as masks over classes and fixed pods, each computed once."""
 
     def __init__(
-        self, classes: Sequence["PodClass"], fixed: Sequence[Pod], namespaces: NamespaceLabels
+        self, classes: Sequence["PodClass"], fixed: Crowd, namespaces: NamespaceLabels
     ) -> None:
         """Group pods by (namespace, labels), so that a selector is asked once per kind of pod."""
-        self._of_class = _Kinds([c.pods[0] for c in classes], namespaces)
+        self._of_class = _Kinds(Crowd([c.pods[0] for c in classes]), namespaces)
         self._of_fixed = _Kinds(fixed, namespaces)
         self._classes: dict[PodSelector, npt.NDArray[np.bool_]] = {}
         self._fixed: dict[PodSelector, npt.NDArray[np.bool_]] = {}
@@ -85,19 +86,21 @@ class Selections:
 
 
 class _Kinds:
-    """Pods by (namespace, labels), the labels as columns."""
+    """Pods by namespace and by labels, the labels as columns."""
 
-    def __init__(self, pods: Sequence[Pod], namespaces: NamespaceLabels) -> None:
-        kinds, self._kind = distinct((pod.namespace, pod.labels) for pod in pods)
-        self._namespaces, self._namespace = distinct(namespace for namespace, _ in kinds)
-        self._labels = LabelColumns([labels for _, labels in kinds])
+    def __init__(self, pods: Crowd, namespaces: NamespaceLabels) -> None:
+        self._namespaces, self._namespace = pods.namespaces
+        labels, of = pods.labels
+        kinds, kind = distinct(labels)
+        self._kind = kind[of]
+        self._labels = LabelColumns(kinds)
         self._namespace_labels = namespaces
 
     def selected(self, selector: PodSelector) -> npt.NDArray[np.bool_]:
         """[pods] whether the selector selects each."""
         inside = [self._inside(selector, namespace) for namespace in self._namespaces]
         there = np.array(inside, dtype=np.bool_)[self._namespace]
-        mask: npt.NDArray[np.bool_] = (there & self._labels.selected(selector.selector))[self._kind]
+        mask: npt.NDArray[np.bool_] = there & self._labels.selected(selector.selector)[self._kind]
         return mask
 
     def _inside(self, selector: PodSelector, namespace: str) -> bool:

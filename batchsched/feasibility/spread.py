@@ -33,10 +33,8 @@ def pod_topology_spread(scene: Scene) -> Verdict:
     """PodTopologySpread: constraints in order, the first one that fails gives the reason."""
     keys = [_key(scene, i, c) for i, c in enumerate(scene.classes)]
     kinds, kind = scene.kinds(keys)
-    alive = np.array([not pod.deleting for pod in scene.fixed], dtype=np.bool_)
     rows = [
-        _codes(scene, each, key[0], alive)
-        for each, key in zip(kinds, dict.fromkeys(keys), strict=True)
+        _codes(scene, each, key[0]) for each, key in zip(kinds, dict.fromkeys(keys), strict=True)
     ]
     codes = np.array(rows, dtype=np.int32).reshape(len(kinds), len(scene.nodes))
     return Verdict(codes, kind, ((), (SPREAD_LABEL,), (SPREAD,)))
@@ -58,13 +56,13 @@ def _who(owner: PodClass, constraint: TopologySpread) -> PodSelector:
     return PodSelector((owner.namespace,), None, constraint.selector)
 
 
-def _codes(scene: Scene, owner: PodClass, own: tuple[bool, ...], alive: BoolArray) -> Codes:
+def _codes(scene: Scene, owner: PodClass, own: tuple[bool, ...]) -> Codes:
     """[N] the code of one kind."""
     codes = np.zeros(len(scene.nodes), dtype=np.int32)
     for constraint, itself in zip(hard(owner), own, strict=True):
         domains = scene.topology.domains(constraint.topology_key)
         counted = eligible(scene.topology, owner.spec, constraint)
-        skew = _skew(scene, owner, constraint, counted, alive) + int(itself)
+        skew = _skew(scene, owner, constraint, counted) + int(itself)
         skewed = skew[domains.of_node] > constraint.max_skew
         codes[(codes == _PASS) & ~domains.has_key] = _LABEL
         codes[(codes == _PASS) & skewed] = _SKEW
@@ -72,13 +70,13 @@ def _codes(scene: Scene, owner: PodClass, own: tuple[bool, ...], alive: BoolArra
 
 
 def _skew(
-    scene: Scene, owner: PodClass, constraint: TopologySpread, counted: BoolArray, alive: BoolArray
+    scene: Scene, owner: PodClass, constraint: TopologySpread, counted: BoolArray
 ) -> IntArray:
     """[D + 1] pods of each domain above the least; the last entry is for nodes without the key."""
     domains = scene.topology.domains(constraint.topology_key)
     counts = np.zeros(len(domains) + 1, dtype=np.int64)
     if constraint.selector is not None and constraint.selector.requirements:
-        matching = scene.selections.fixed(_who(owner, constraint)) & alive
+        matching = scene.selections.fixed(_who(owner, constraint)) & scene.fixed.staying
         at = scene.fixed_node[matching & (scene.fixed_node >= 0)]
         np.add.at(counts, domains.of_node[at[counted[at]]], 1)
     present = np.unique(domains.of_node[counted])

@@ -22,8 +22,7 @@ class Attached:
         self.scene = scene
         on: set[tuple[Attachment, int]] = {
             (attachment, node)
-            for pod, node in scene.placed
-            if pod.spec.claims or pod.spec.inline_volumes
+            for pod, node in scene.holding(lambda spec: spec.claims or spec.inline_volumes)
             for attachment in scene.storage.attachments(pod)
         }
         self.nodes_of: dict[Attachment, list[int]] = {}
@@ -87,7 +86,7 @@ def _strangers(
     for limits in attached.limits.values():
         limited |= limits < _UNLIMITED
     refused: dict[int, str] = {}
-    for pod, node in scene.placed:
+    for pod, node in scene.holding(lambda spec: spec.claims):
         for ref in pod.spec.claims if limited[node] else ():
             claim = scene.storage.claims.get((pod.namespace, ref.name))
             if ref.ephemeral and claim is not None and not owns(pod, claim):

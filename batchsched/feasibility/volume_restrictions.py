@@ -37,7 +37,7 @@ def missing_claim(scene: Scene, pod: Pod) -> Reasons:
 def disk_conflicts(scene: Scene) -> Verdict:
     """VolumeRestrictions, inline disks: against those that fixed pods mount on the node."""
     mounted: dict[Disk, list[int]] = {}
-    for pod, node in scene.placed:
+    for pod, node in scene.holding(lambda spec: spec.disks):
         for disk in pod.spec.disks:
             mounted.setdefault(disk, []).append(node)
     kinds, kind = scene.kinds(c.spec.disks for c in scene.classes)
@@ -63,7 +63,7 @@ def claim_in_use(scene: Scene) -> Verdict:
     """VolumeRestrictions, ReadWriteOncePod: a claim in use anywhere is taken everywhere."""
     used = {
         (pod.namespace, ref.name)
-        for pod, _ in scene.placed
+        for pod, _ in scene.holding(lambda spec: spec.claims)
         for ref in pod.spec.claims
         if not ref.ephemeral
     }

@@ -193,8 +193,7 @@ def _counted(
     if spread.selector is None or not spread.selector.requirements:
         return np.zeros(len(problem.classes), dtype=np.bool_), np.zeros(count, dtype=np.int64)
     classes, fixed = problem.selected(PodSelector((namespace,), None, spread.selector))
-    staying = np.array([not pod.deleting for pod in problem.fixed], dtype=np.bool_)
-    at = problem.fixed_node[fixed & staying & (problem.fixed_node >= 0)]
+    at = problem.fixed_node[fixed & problem.fixed.staying & (problem.fixed_node >= 0)]
     at = of_node[at]
     return classes, add_up(at[at >= 0], 1, count)
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from batchsched.plan.state import FinalState
-from batchsched.snapshot.pod import Pod
+from batchsched.snapshot.pod import OwnerRef
 from batchsched.solver.model import Model, Tier
 
 
-def counts_as_use(pod: Pod) -> bool:
-    """Whether the pod keeps its node in use."""
-    return pod.owner is None or pod.owner.kind not in {"DaemonSet", "Node"}
+def counts_as_use(owner: OwnerRef | None) -> bool:
+    """Whether a pod of this owner keeps its node in use."""
+    return owner is None or owner.kind not in {"DaemonSet", "Node"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +28,14 @@ class FewestNodes:
     def tiers(self, model: Model) -> Sequence[Tier]:
         """Charge each idle node that gets a pod; its capacity rows hold only when it is charged."""
         problem = model.problem
-        busy = {
-            int(node)
-            for pod, node in zip(problem.fixed, problem.fixed_node, strict=True)
-            if counts_as_use(pod) and node >= 0
-        }
-        counted = np.array([counts_as_use(c.pods[0]) for c in problem.classes], dtype=np.bool_)
+        owners, of = problem.fixed.owners
+        using = np.array([counts_as_use(owner) for owner in owners], dtype=np.bool_)[of]
+        busy = np.unique(problem.fixed_node[using & (problem.fixed_node >= 0)])
+        counted = np.array(
+            [counts_as_use(c.pods[0].owner) for c in problem.classes], dtype=np.bool_
+        )
         cells = model.cells(counted)
-        idle = np.setdiff1d(np.unique(cells.nodes), np.array(sorted(busy), dtype=np.int64))
+        idle = np.setdiff1d(np.unique(cells.nodes), busy)
         used = model.add_columns(self.name, 1, len(idle))
         inside = np.isin(cells.nodes, idle)
         row = np.searchsorted(idle, cells.nodes[inside])
@@ -53,4 +53,4 @@ class FewestNodes:
 
     def score(self, state: FinalState) -> Mapping[str, int]:
         """Count the nodes in use."""
-        return {self.name: len({p.node.name for p in state.pods if counts_as_use(p.pod)})}
+        return {self.name: len({p.node.name for p in state.pods if counts_as_use(p.pod.owner)})}

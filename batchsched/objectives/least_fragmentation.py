@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batchsched.feasibility.problem import Problem
+from batchsched.feasibility.resources import held, table
 from batchsched.plan.state import FinalState
 from batchsched.snapshot.pod import Pod, Quantities
 from batchsched.solver.model import Model, Tier
@@ -125,16 +126,10 @@ class LeastFragmentation:
 
 def _free(problem: Problem, names: set[str]) -> dict[str, IntArray]:
     """[N] what fixed pods leave of each named resource, at least 0, whoever asks for it."""
-    free = {name: np.zeros(len(problem.nodes), dtype=np.int64) for name in sorted(names)}
-    for n, node in enumerate(problem.nodes):
-        for name, amount in node.allocatable:
-            if name in free:
-                free[name][n] = amount
-    for pod, n in zip(problem.fixed, problem.fixed_node.tolist(), strict=True):
-        for name, amount in pod.requests if n >= 0 else ():
-            if name in free:
-                free[name][n] -= amount
-    return {name: np.maximum(room, 0) for name, room in free.items()}
+    ordered = sorted(names)
+    room = table([node.allocatable for node in problem.nodes], ordered)
+    room -= held(problem.fixed, problem.fixed_node, ordered, len(problem.nodes))
+    return {name: np.maximum(room[:, r], 0) for r, name in enumerate(ordered)}
 
 
 def _room(state: FinalState, *, new: bool) -> dict[str, dict[str, int]]:

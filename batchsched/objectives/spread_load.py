@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batchsched.feasibility.problem import Problem
+from batchsched.feasibility.resources import held, table
 from batchsched.plan.state import FinalState
 from batchsched.snapshot.pod import Pod
 from batchsched.solver.model import Model, Tier
@@ -41,9 +42,9 @@ class SpreadLoad:
         problem = model.problem
         pods = [*(p for c in problem.classes for p in c.pods), *(e.pod for e in problem.excluded)]
         resources = _weighed(pods)
-        size, held = _size_and_held(problem, resources)
+        size, used = _size_and_held(problem, resources)
         asks = _asks(problem, resources)
-        most = _share(held + np.maximum(size - held, 0), size)
+        most = _share(used + np.maximum(size - used, 0), size)
         nodes = np.unique(model.counts.nodes)
         idle = np.setdiff1d(np.arange(len(problem.nodes)), nodes)
         columns = []
@@ -51,8 +52,8 @@ class SpreadLoad:
             excess = model.add_columns(self.name, np.maximum(most[nodes] - threshold, 0))
             columns.append(excess)
             for r in range(len(resources)):
-                self._bound(model, nodes, excess, (size[:, r], held[:, r], asks[:, r]), threshold)
-        constant = -sum(_charge(share) for share in _share(held[idle], size[idle]).tolist())
+                self._bound(model, nodes, excess, (size[:, r], used[:, r], asks[:, r]), threshold)
+        constant = -sum(_charge(share) for share in _share(used[idle], size[idle]).tolist())
         cost = np.full(3 * len(nodes), -1, dtype=np.int64)
         return [
             Tier(self.name, np.concatenate(columns), cost, constant=constant, sign=-1, highest=0)
@@ -67,7 +68,7 @@ class SpreadLoad:
         threshold: int,
     ) -> None:
         """Rows ``1000 (held + asked) <= allocatable (threshold + excess)`` where there is any."""
-        (size, held, asks), counts = resource, model.counts
+        (size, used, asks), counts = resource, model.counts
         has = np.flatnonzero(size[nodes] > 0)
         if not len(has):
             return
@@ -83,21 +84,21 @@ class SpreadLoad:
             ),
             (np.arange(len(has)), excess[has], -size[at]),
         ]
-        model.add_rows(self.name, len(has), entries, upper=size[at] * threshold - 1000 * held[at])
+        model.add_rows(self.name, len(has), entries, upper=size[at] * threshold - 1000 * used[at])
 
     def score(self, state: FinalState) -> Mapping[str, int]:
         """Add up, node by node, what stands above the thresholds."""
         resources = _weighed([*(p.pod for p in state.placed), *state.unplaced])
-        held: dict[tuple[str, str], int] = {}
+        used: dict[tuple[str, str], int] = {}
         for placed in state.pods:
             requests = placed.pod.spec.requests if placed.new else placed.pod.requests
             for name, amount in requests:
-                held[placed.node.name, name] = held.get((placed.node.name, name), 0) + amount
+                used[placed.node.name, name] = used.get((placed.node.name, name), 0) + amount
         total = 0
         for node in state.nodes.values():
             sizes = dict(node.allocatable)
             shares = (
-                -(-1000 * held.get((node.name, name), 0) // sizes[name])
+                -(-1000 * used.get((node.name, name), 0) // sizes[name])
                 for name in resources
                 if sizes.get(name, 0) > 0
             )
@@ -109,34 +110,18 @@ def _charge(share: int) -> int:
     return sum(max(0, share - threshold) for threshold in THRESHOLDS_PERMILLE)
 
 
-def _share(held: IntArray, size: IntArray) -> IntArray:
+def _share(used: IntArray, size: IntArray) -> IntArray:
     """[N] the dominant share in per mille, rounded up; 0 where nothing is allocatable."""
-    share = np.where(size > 0, -(-1000 * held // np.maximum(size, 1)), 0)
+    share = np.where(size > 0, -(-1000 * used // np.maximum(size, 1)), 0)
     return np.asarray(share.max(axis=1, initial=0), dtype=np.int64)
 
 
 def _size_and_held(problem: Problem, resources: list[str]) -> tuple[IntArray, IntArray]:
     """[N, R] what is allocatable, and what fixed pods hold of it."""
-    index = {name: r for r, name in enumerate(resources)}
-    size = np.zeros((len(problem.nodes), len(resources)), dtype=np.int64)
-    held = np.zeros_like(size)
-    for n, node in enumerate(problem.nodes):
-        for name, amount in node.allocatable:
-            if name in index:
-                size[n, index[name]] = amount
-    for pod, n in zip(problem.fixed, problem.fixed_node.tolist(), strict=True):
-        for name, amount in pod.requests if n >= 0 else ():
-            if name in index:
-                held[n, index[name]] += amount
-    return size, held
+    size = table([node.allocatable for node in problem.nodes], resources)
+    return size, held(problem.fixed, problem.fixed_node, resources, len(problem.nodes))
 
 
 def _asks(problem: Problem, resources: list[str]) -> IntArray:
     """[C, R] what one pod of each class asks for."""
-    index = {name: r for r, name in enumerate(resources)}
-    asks = np.zeros((len(problem.classes), len(resources)), dtype=np.int64)
-    for c, pods in enumerate(problem.classes):
-        for name, amount in pods.spec.requests:
-            if name in index:
-                asks[c, index[name]] = amount
-    return asks
+    return table([pods.spec.requests for pods in problem.classes], resources)

@@ -14,7 +14,7 @@ from batchsched.feasibility.filters import FILTERS, verdicts
 from batchsched.feasibility.problem import Problem
 from batchsched.feasibility.scene import make_scene
 from batchsched.feasibility.selection import of_term
-from batchsched.snapshot.pod import Pod, PodSpec
+from batchsched.snapshot.pod import PodSpec
 from batchsched.snapshot.snapshot import Snapshot
 
 Floats = npt.NDArray[np.float64]
@@ -115,13 +115,11 @@ class Board:
         """[N] what the filters say now, with everybody who was placed before."""
         problem = self._problem
         names = [node.name for node in problem.nodes]
-        fixed: list[tuple[Pod, str | None]] = [
-            (pod, names[node] if node >= 0 else None)
-            for pod, node in zip(problem.fixed, problem.fixed_node.tolist(), strict=True)
-        ]
         pods = {pod.key: pod for each in problem.classes for pod in each.pods}
-        fixed += [(pods[key], names[node]) for key, _, node in self._placed]
-        scene = make_scene(self._snapshot, (problem.classes[pod_class],), fixed)
+        fixed = [*problem.fixed.pods, *(pods[key] for key, _, _ in self._placed)]
+        places = [names[node] if node >= 0 else None for node in problem.fixed_node.tolist()]
+        places += [names[node] for _, _, node in self._placed]
+        scene = make_scene(self._snapshot, (problem.classes[pod_class],), fixed, places)
         refused = np.zeros(len(names), dtype=np.bool_)
         for verdict in verdicts(scene, FILTERS):
             refused |= verdict.expanded()[0] > 0

@@ -98,4 +98,4 @@ def pending(snapshot: Snapshot, scheduler_names: tuple[str, ...] = ()) -> Window
 
 def holding(snapshot: Snapshot) -> tuple[Pod, ...]:
     """The pods that hold room on a node: bound, of any scheduler, not ended (terminating too)."""
-    return tuple(pod for pod in snapshot.pods if pod.node is not None and not pod.terminal)
+    return tuple([pod for pod in snapshot.pods if pod.node is not None and not pod.terminal])
