@@ -13,8 +13,9 @@ import numpy as np
 from batchsched.feasibility.problem import Problem
 from batchsched.feasibility.selection import PodSelector, of_term
 from batchsched.feasibility.topology import Domains
-from batchsched.plan.reading import Company, company
-from batchsched.plan.state import FinalState, Placed, Violation
+from batchsched.plan.reading import Company, company, seat
+from batchsched.plan.state import FinalState, Violation
+from batchsched.snapshot.pod import Pod
 from batchsched.solver.model import Model
 from batchsched.solver.sums import BoolArray, Entries, numbered, sums
 
@@ -96,23 +97,30 @@ class AntiAffinity:
 
     def _refused_by_kept(self, state: FinalState) -> Iterator[Violation]:
         """Terms of pods that stay, against placed pods in their domain."""
-        domains: dict[Company, dict[str, Placed]] = {}
-        for kept in state.pods:
-            if kept.new:
-                continue
-            for term in kept.pod.spec.anti_affinity:
-                who = company(term, kept.pod.namespace)
-                domain = state.census.values(who.key).get(kept.node.name)
-                if domain is not None:
-                    domains.setdefault(who, {}).setdefault(domain, kept)
-        for who, owners in domains.items():
-            domain_of = state.census.values(who.key)
-            for kind in state.census.selected(who):
-                for placed in kind.placed:
-                    owner = owners.get(domain_of.get(placed.node.name, ""))
-                    if owner is not None and placed.node.name in domain_of:
-                        message = f"{owner.pod.full_name} refuses it in its {who.key}"
-                        yield Violation(self.name, placed.pod.full_name, placed.node.name, message)
+        for who, owners in _kept_owners(state).items():
+            refused = [p for kind in state.census.selected(who) for p in kind.placed]
+            domain_of = state.census.values(who.key) if refused else {}
+            held: dict[str, Pod] = {}
+            for owner in owners if refused else ():
+                if seat(owner) in domain_of:
+                    held.setdefault(domain_of[seat(owner)], owner)
+            for placed in refused:
+                domain = domain_of.get(placed.node.name)
+                if domain is not None and domain in held:
+                    message = f"{held[domain].full_name} refuses it in its {who.key}"
+                    yield Violation(self.name, placed.pod.full_name, placed.node.name, message)
+
+
+def _kept_owners(state: FinalState) -> dict[Company, list[Pod]]:
+    """The pods that stay, by what they refuse; what replicas share is read once."""
+    alike: dict[tuple[int, str], list[Pod]] = {}
+    for pod in [pod for pod in state.kept if pod.spec.anti_affinity]:
+        alike.setdefault((id(pod.spec), pod.namespace), []).append(pod)
+    owners: dict[Company, list[Pod]] = {}
+    for pods in alike.values():
+        for term in pods[0].spec.anti_affinity:
+            owners.setdefault(company(term, pods[0].namespace), []).extend(pods)
+    return owners
 
 
 def _terms(problem: Problem) -> Iterator[tuple[tuple[str, PodSelector], BoolArray]]:

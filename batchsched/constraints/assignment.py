@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from batchsched.plan.state import FinalState, Violation
+from batchsched.plan.state import FinalState, Violation, among
 from batchsched.snapshot.pod import Pod
 from batchsched.solver.model import Model
 from batchsched.solver.sums import numbered
@@ -39,10 +39,12 @@ class Assignment:
 
     def check(self, state: FinalState) -> Iterator[Violation]:
         """Every placed pod is pending in the snapshot, and has one place."""
-        seen: set[tuple[str, str]] = {p.pod.key for p in state.pods if not p.new}
+        keys = {placed.pod.key for placed in state.placed}
+        snapshot_pods = among(state.snapshot.pods, keys)
+        seen = set(among(state.kept, keys))
         left = {pod.key for pod in state.unplaced}
         for placed in state.placed:
-            key, known = placed.pod.key, state.by_key.get(placed.pod.key)
+            key, known = placed.pod.key, snapshot_pods.get(placed.pod.key)
             problem = None
             if key in seen:
                 problem = "the pod has a place already"

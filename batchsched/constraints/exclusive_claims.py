@@ -40,7 +40,8 @@ class ExclusiveClaims:
         """No placed pod shares such a claim with any other pod."""
         exclusive = _exclusive(state.snapshot)
         users: dict[tuple[str, str], list[Placed]] = {}
-        for placed in state.pods if exclusive else ():
+        kept = [pod for pod in state.kept if pod.spec.claims] if exclusive else ()
+        for placed in (*state.stay(kept), *state.placed):
             for ref in placed.pod.spec.claims:
                 if not ref.ephemeral and (placed.pod.namespace, ref.name) in exclusive:
                     users.setdefault((placed.pod.namespace, ref.name), []).append(placed)

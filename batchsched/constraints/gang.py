@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from batchsched.plan.groups import runs
 from batchsched.plan.state import FinalState, Placed, Violation
 from batchsched.solver.model import IntArray, Model
 from batchsched.solver.sums import Entries, numbered
@@ -65,21 +64,14 @@ class Gang:
 
     def check(self, state: FinalState) -> Iterator[Violation]:
         """A group of which a pod is placed has its minimum in the final state."""
-        group_of = dict(state.snapshot.group_of)
+        group_of = state.group_of
         placed: dict[int, list[Placed]] = {}
         for each in state.placed:
             if each.pod.key in group_of:
                 placed.setdefault(group_of[each.pod.key], []).append(each)
-        if not placed:
-            return
-        running = dict.fromkeys(placed, 0)
-        for pod in state.snapshot.pods:
-            group = group_of.get(pod.key)
-            if group in running and runs(pod) and pod.key not in state.evicted:
-                running[group] += 1
         for group in sorted(placed):
             about, first = state.snapshot.groups[group], placed[group][0]
-            members = running[group] + len(placed[group])
+            members = len(state.running_members[group]) + len(placed[group])
             problem = about.problem
             if problem is None and members < about.min_count:
                 problem = f"{members} of the {about.min_count} members that it needs"

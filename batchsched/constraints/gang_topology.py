@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from batchsched.plan.groups import runs
 from batchsched.plan.state import FinalState, Violation
 from batchsched.snapshot.group import PodGroup
 from batchsched.solver.model import IntArray, Model
@@ -53,15 +52,14 @@ class GangTopology:
 
     def check(self, state: FinalState) -> Iterator[Violation]:
         """Placed members of such a group are in one domain, where its running members are."""
-        group_of = dict(state.snapshot.group_of)
         domains: dict[int, set[str]] = {}
-        for pod in state.snapshot.pods if _some(state.snapshot.groups) else ():
-            group = group_of.get(pod.key, -1)
-            domain = _domain(state, state.snapshot.groups[group], pod.node) if group >= 0 else None
-            if domain is not None and runs(pod) and pod.key not in state.evicted:
-                domains.setdefault(group, set()).add(domain)
+        for group, members in state.running_members.items():
+            for pod in members:
+                domain = _domain(state, state.snapshot.groups[group], pod.node)
+                if domain is not None:
+                    domains.setdefault(group, set()).add(domain)
         for placed in state.placed:
-            group = group_of.get(placed.pod.key, -1)
+            group = state.group_of.get(placed.pod.key, -1)
             key = state.snapshot.groups[group].required_topology if group >= 0 else None
             if key is None:
                 continue
@@ -73,11 +71,6 @@ class GangTopology:
             else:
                 continue
             yield Violation(self.name, placed.pod.full_name, placed.node.name, problem)
-
-
-def _some(groups: tuple[PodGroup, ...]) -> bool:
-    """Whether any group asks for a topology."""
-    return any(group.required_topology is not None for group in groups)
 
 
 def _domain(state: FinalState, group: PodGroup, node: str | None) -> str | None:

@@ -5,8 +5,9 @@ arrays.
 """
 
 from collections import Counter
+from collections.abc import Iterator
 
-from batchsched.plan.reading import Company, company, meets_term, untolerated, wanted_by
+from batchsched.plan.reading import Company, company, meets_term, seat, untolerated, wanted_by
 from batchsched.plan.state import FinalState, Placed
 from batchsched.snapshot.node import Node
 from batchsched.snapshot.pod import PREFER_NO_SCHEDULE, PodSpec, TopologySpread
@@ -30,9 +31,7 @@ class _NodePoints:
     def __init__(self, state: FinalState) -> None:
         self._state = state
         self._known: dict[tuple[int, str], int] = {}
-        self._images: Counter[str] = Counter()
-        for node in state.nodes.values():
-            self._images.update({name for name, _ in node.images})
+        self._images = _nodes_with(state, {i for p in state.placed for i in p.pod.spec.images})
 
     def of(self, spec: PodSpec, node: Node) -> int:
         """Preferred node terms, taints that are not tolerated, and images that are there."""
@@ -61,6 +60,14 @@ class _NodePoints:
         return 100 * (held - _IMAGES_BYTES_MIN) // (most - _IMAGES_BYTES_MIN)
 
 
+def _nodes_with(state: FinalState, wanted: set[str]) -> Counter[str]:
+    """How many nodes hold each of the images that are wanted."""
+    found: Counter[str] = Counter()
+    for node in state.nodes.values() if wanted else ():
+        found.update({name for name, _ in node.images if name in wanted})
+    return found
+
+
 class _CompanyPoints:
     """Preferred affinity and anti-affinity: met by another pod in the domain, once."""
 
@@ -85,16 +92,20 @@ class _CompanyPoints:
 
 def _spread_points(state: FinalState) -> int:
     """Soft spread: each distinct constraint of a placed pod, once."""
-    eligible: dict[tuple[int, TopologySpread], frozenset[str]] = {}
+    eligible: dict[tuple[object, ...], frozenset[str]] = {}
     found: dict[tuple[object, ...], int] = {}
-    for placed in state.placed:
-        spec, namespace = placed.pod.spec, placed.pod.namespace
-        for spread in spec.spread:
-            if spread.hard:
-                continue
-            if (id(spec), spread) not in eligible:
-                eligible[id(spec), spread] = _eligible(state, spec, spread)
-            names = eligible[id(spec), spread]
+    owners = {(id(p.pod.spec), p.pod.namespace): p.pod for p in state.placed if p.pod.spec.spread}
+    for pod in owners.values():
+        spec, namespace = pod.spec, pod.namespace
+        for spread in [each for each in spec.spread if not each.hard]:
+            asked = (
+                frozenset(each.topology_key for each in spec.spread if not each.hard),
+                (spec.node_selector, spec.node_affinity) if spread.honor_node_affinity else None,
+                spec.tolerations if spread.honor_node_taints else None,
+            )
+            if asked not in eligible:
+                eligible[asked] = _eligible(state, spec, spread)
+            names = eligible[asked]
             key = (spread.topology_key, spread.max_skew, spread.selector, namespace, names)
             if key not in found:
                 found[key] = _excess(state, spread, namespace, names)
@@ -134,18 +145,21 @@ def _excess(
 
 def _domain_points(state: FinalState) -> int:
     """Groups that prefer to be close: each domain that they enter anew costs."""
-    points = 0
-    group_of = dict(state.snapshot.group_of)
     entered: dict[int, set[str | None]] = {}
     running: dict[int, set[str | None]] = {}
-    for placed in state.pods:
-        index = group_of.get(placed.pod.key)
-        if index is None or placed.pod.deleting:
-            continue
+    for new, index, node in _members(state):
         key = state.snapshot.groups[index].preferred_topology
         if key is not None:
-            into = entered if placed.new else running
-            into.setdefault(index, set()).add(state.census.values(key).get(placed.node.name))
-    for index, domains in entered.items():
-        points -= 20 * len(domains - running.get(index, set()))
-    return points
+            into = entered if new else running
+            into.setdefault(index, set()).add(state.census.values(key).get(node))
+    lost = (len(domains - running.get(index, set())) for index, domains in entered.items())
+    return -20 * sum(lost)
+
+
+def _members(state: FinalState) -> Iterator[tuple[bool, int, str]]:
+    """Each member of a group that is placed or runs: whether it is placed, the group, the node."""
+    for placed in state.placed if state.group_of else ():
+        if placed.pod.key in state.group_of:
+            yield True, state.group_of[placed.pod.key], placed.node.name
+    for index, pods in state.running_members.items():
+        yield from ((False, index, seat(pod)) for pod in pods if seat(pod) in state.nodes)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from batchsched.plan.reading import seat
 from batchsched.plan.state import FinalState
 from batchsched.snapshot.pod import OwnerRef
 from batchsched.solver.model import Model, Tier
@@ -53,4 +54,6 @@ class FewestNodes:
 
     def score(self, state: FinalState) -> Mapping[str, int]:
         """Count the nodes in use."""
-        return {self.name: len({p.node.name for p in state.pods if counts_as_use(p.pod.owner)})}
+        used = {seat(pod) for pod in state.kept if counts_as_use(pod.owner)}
+        used |= {placed.node.name for placed in state.placed if counts_as_use(placed.pod.owner)}
+        return {self.name: len(used)}

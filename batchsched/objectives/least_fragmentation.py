@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from batchsched.feasibility.problem import Problem
 from batchsched.feasibility.resources import held, table
+from batchsched.plan.reading import seat
 from batchsched.plan.state import FinalState
 from batchsched.snapshot.pod import Pod, Quantities
 from batchsched.solver.model import Model, Tier
@@ -135,11 +136,9 @@ def _free(problem: Problem, names: set[str]) -> dict[str, IntArray]:
 def _room(state: FinalState, *, new: bool) -> dict[str, dict[str, int]]:
     """What is left on each node, at least 0, with or without the pods that the plan places."""
     room = {name: {"pods": 0, **dict(node.allocatable)} for name, node in state.nodes.items()}
-    for placed in state.pods:
-        if placed.new:
-            continue
-        here = room[placed.node.name]
-        for name, amount in (*placed.pod.requests, ("pods", 1)):
+    for pod in state.kept:
+        here = room[seat(pod)]
+        for name, amount in (*pod.requests, ("pods", 1)):
             here[name] = max(0, here.get(name, 0) - amount)
     for placed in state.placed if new else ():
         here = room[placed.node.name]

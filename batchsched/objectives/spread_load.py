@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from batchsched.feasibility.problem import Problem
 from batchsched.feasibility.resources import held, table
+from batchsched.plan.reading import seat
 from batchsched.plan.state import FinalState
 from batchsched.snapshot.pod import Pod
 from batchsched.solver.model import Model, Tier
@@ -90,15 +91,16 @@ class SpreadLoad:
         """Add up, node by node, what stands above the thresholds."""
         resources = _weighed([*(p.pod for p in state.placed), *state.unplaced])
         used: dict[tuple[str, str], int] = {}
-        for placed in state.pods:
-            requests = placed.pod.spec.requests if placed.new else placed.pod.requests
+        everyone = [(seat(pod), pod.requests) for pod in state.kept]
+        everyone += [(placed.node.name, placed.pod.spec.requests) for placed in state.placed]
+        for node, requests in everyone:
             for name, amount in requests:
-                used[placed.node.name, name] = used.get((placed.node.name, name), 0) + amount
+                used[node, name] = used.get((node, name), 0) + amount
         total = 0
-        for node in state.nodes.values():
-            sizes = dict(node.allocatable)
+        for each in state.nodes.values():
+            sizes = dict(each.allocatable)
             shares = (
-                -(-1000 * used.get((node.name, name), 0) // sizes[name])
+                -(-1000 * used.get((each.name, name), 0) // sizes[name])
                 for name in resources
                 if sizes.get(name, 0) > 0
             )

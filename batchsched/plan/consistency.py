@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from batchsched.plan.groups import group_states
 from batchsched.plan.plan import Binding, Plan, PlanTier, Unplaced, status_of, tier
-from batchsched.plan.state import FinalState, Violation
+from batchsched.plan.state import FinalState, Violation, among
 from batchsched.snapshot.snapshot import Window
 
 _GAP_TOLERANCE = 1e-6
@@ -74,9 +74,11 @@ def _about(plan: Plan, state: FinalState, window: Window) -> Iterator[Violation]
 def _evictions(plan: Plan, state: FinalState) -> Iterator[Violation]:
     """Evicted pods run where the plan says, once, and go to a node that exists."""
     seen: set[tuple[str, str]] = set()
+    evicted = {(each.namespace, each.name) for each in plan.evictions}
+    pods = among(state.snapshot.pods, evicted) if evicted else {}
     for each in plan.evictions:
         key, full_name = (each.namespace, each.name), f"{each.namespace}/{each.name}"
-        pod = state.by_key.get(key)
+        pod = pods.get(key)
         if pod is None or pod.uid != each.uid or pod.node != each.from_ or pod.terminal:
             yield _violation("evicted, but does not run there", full_name, each.from_)
         if key in seen:
@@ -108,11 +110,12 @@ def _groups(plan: Plan, state: FinalState, window: Window) -> Iterator[Violation
     stated = [
         (g.namespace, g.name, g.min_count, g.members, g.placed, g.status) for g in plan.pod_groups
     ]
+    known, listed = set(true), set(stated)
     for each in stated:
-        if each not in true:
+        if each not in known:
             yield _violation(f"podGroups says {each}", f"{each[0]}/{each[1]}")
     for each in true:
-        if each not in stated:
+        if each not in listed:
             yield _violation(f"podGroups lacks {each}", f"{each[0]}/{each[1]}")
     names = _group_names(state)
     pods: list[Binding | Unplaced] = [*plan.bindings, *plan.unplaced]
@@ -125,7 +128,7 @@ def _groups(plan: Plan, state: FinalState, window: Window) -> Iterator[Violation
 
 def _group_names(state: FinalState) -> dict[tuple[str, str], str]:
     groups = state.snapshot.groups
-    return {key: groups[index].name for key, index in state.snapshot.group_of}
+    return {key: groups[index].name for key, index in state.group_of.items()}
 
 
 def _tiers(tiers: Iterable[PlanTier], values: Mapping[str, int] | None) -> Iterator[Violation]:

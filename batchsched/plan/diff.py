@@ -19,8 +19,7 @@ from batchsched.plan.plan import (
     Unplaced,
     status_of,
 )
-from batchsched.plan.state import FinalState
-from batchsched.plan.verify import Key
+from batchsched.plan.state import FinalState, Key
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.snapshot import Window
 

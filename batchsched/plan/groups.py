@@ -22,16 +22,14 @@ def group_states(
         window: The pending pods that were decided on.
         messages: Why a pod stays pending; an unplaced group says what its first member says.
     """
-    group_of = dict(state.snapshot.group_of)
-    pending: dict[int, list[Pod]] = {}
+    group_of = state.group_of
+    pending = dict[int, list[Pod]]()
     for pod in window.pods:
         if pod.key in group_of:
             pending.setdefault(group_of[pod.key], []).append(pod)
-    running, placed = dict.fromkeys(pending, 0), dict.fromkeys(pending, 0)
-    for pod in state.snapshot.pods if pending else ():
-        group = group_of.get(pod.key, -1)
-        if group in running and runs(pod) and pod.key not in state.evicted:
-            running[group] += 1
+    placed = dict.fromkeys(pending, 0)
+    members = state.running_members
+    running = {group: len(members.get(group, ())) for group in pending}
     for each in state.placed:
         group = group_of.get(each.pod.key, -1)
         if group in placed:
@@ -46,11 +44,6 @@ def group_states(
         )
         for group in sorted(pending, key=lambda group: state.snapshot.groups[group].key)
     )
-
-
-def runs(pod: Pod) -> bool:
-    """Whether a pod is a running member: bound, not ended, not on its way out."""
-    return pod.node is not None and not pod.terminal and not pod.deleting
 
 
 def _state(group: PodGroup, members: int, placed: int, message: str) -> PlanPodGroup:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from batchsched.snapshot.labels import Labels, LabelSelector, NodeSelectorTerm, satisfies, selects
 from batchsched.snapshot.node import Node, Taint
-from batchsched.snapshot.pod import PodAffinityTerm, PodSpec, Toleration
+from batchsched.snapshot.pod import Pod, PodAffinityTerm, PodSpec, Toleration
 
 _KEEPS_OUT = ("NoSchedule", "NoExecute")
 _CORDON = Taint("node.kubernetes.io/unschedulable", "", "NoSchedule")
@@ -37,6 +37,16 @@ def company(term: PodAffinityTerm, namespace: str) -> Company:
     if not names and term.namespace_selector is None:
         names = (namespace,)
     return Company(term.topology_key, names, term.namespace_selector, term.selector)
+
+
+def seat(pod: Pod) -> str:
+    """The node where a pod that stays is, or is nominated to be."""
+    return pod.node if pod.node is not None else pod.nominated_node or ""
+
+
+def runs(pod: Pod) -> bool:
+    """Whether a pod is a running member of its group: bound, not ended, not on its way out."""
+    return pod.node is not None and not pod.terminal and not pod.deleting
 
 
 def tolerates(toleration: Toleration, taint: Taint) -> bool:

@@ -5,15 +5,19 @@ than the model's arrays. What several rules ask (who is on a node, how many of a
 domain) is indexed once, when it is first asked for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from batchsched.plan.census import Census
+from batchsched.plan.reading import runs, seat
 from batchsched.plan.storage import Storage
 from batchsched.snapshot.node import Node
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.snapshot import Snapshot
+
+Key = tuple[str, str]
+"""(namespace, name) of a pod."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,34 +39,64 @@ class Placed:
     new: bool
 
 
+def among(pods: Iterable[Pod], keys: Collection[Key]) -> dict[Key, Pod]:
+    """The pods of these keys. Names are looked at first: that makes no tuple for each pod."""
+    names = {name for _, name in keys}
+    return {pod.key: pod for pod in pods if pod.name in names and pod.key in keys}
+
+
 @dataclass(frozen=True, eq=False)
 class FinalState:
     """The final state of a plan.
 
-    ``pods`` holds everyone that has a place on a known node: pods that stay (terminating ones too,
-    and pods outside the window nominated to a node), then the placed ones, each part sorted by key.
+    Of a large cluster most pods stay where they are and concern no rule: they are in ``kept`` as
+    they are in the snapshot, and what is made of them is made when it is asked for.
     """
 
     snapshot: Snapshot
     nodes: Mapping[str, Node]
-    pods: tuple[Placed, ...]
+    kept: tuple[Pod, ...]
+    """Pods that stay on a known node, terminating ones too, and pods outside the window that are
+    nominated to one; sorted by key."""
+    placed: tuple[Placed, ...]
+    """The pods that this plan places, sorted by key."""
     unplaced: tuple[Pod, ...]
     """Pending pods of the window that the plan leaves where they are."""
-    evicted: frozenset[tuple[str, str]] = frozenset()
+    evicted: frozenset[Key] = frozenset()
     """Keys of the running pods that the plan takes from their node; moved ones are placed again."""
 
     @cached_property
-    def placed(self) -> tuple[Placed, ...]:
-        """The pods that this plan places."""
-        return tuple(p for p in self.pods if p.new)
+    def pods(self) -> tuple[Placed, ...]:
+        """Everyone that has a place, those that stay first. Dear: one object each."""
+        return (*self.stay(self.kept), *self.placed)
+
+    def stay(self, pods: Iterable[Pod]) -> Iterator[Placed]:
+        """Some of the pods that stay, with their nodes."""
+        return (Placed(pod, self.nodes[seat(pod)], new=False) for pod in pods)
 
     @cached_property
     def on_node(self) -> Mapping[str, tuple[Placed, ...]]:
-        """Everyone on each node that holds somebody, by the node's name."""
-        found: dict[str, list[Placed]] = {}
-        for placed in self.pods:
-            found.setdefault(placed.node.name, []).append(placed)
-        return {name: tuple(pods) for name, pods in found.items()}
+        """Everyone on each node that receives some pod, by the node's name."""
+        found: dict[str, list[Placed]] = {name: [] for name in self.receiving}
+        for staying in self.stay([pod for pod in self.kept if seat(pod) in found]):
+            found[staying.node.name].append(staying)
+        return {name: (*pods, *self.receiving[name]) for name, pods in found.items()}
+
+    @cached_property
+    def running_members(self) -> Mapping[int, tuple[Pod, ...]]:
+        """Of each pod group of which some pod is pending: who runs, and is not evicted."""
+        group_of = self.group_of
+        pending = [*self.unplaced, *(placed.pod for placed in self.placed)] if group_of else ()
+        found = {group_of[pod.key]: list[Pod]() for pod in pending if pod.key in group_of}
+        for key, pod in among(self.snapshot.pods, group_of).items() if found else ():
+            if group_of[key] in found and runs(pod) and key not in self.evicted:
+                found[group_of[key]].append(pod)
+        return {group: tuple(pods) for group, pods in found.items()}
+
+    @cached_property
+    def group_of(self) -> Mapping[Key, int]:
+        """The pod group of each pod that has one, as index into the snapshot's."""
+        return dict(self.snapshot.group_of)
 
     @cached_property
     def receiving(self) -> Mapping[str, tuple[Placed, ...]]:
@@ -73,8 +107,8 @@ class FinalState:
         return {name: tuple(found[name]) for name in sorted(found)}
 
     @cached_property
-    def by_key(self) -> Mapping[tuple[str, str], Pod]:
-        """The snapshot's pods by namespace and name."""
+    def by_key(self) -> Mapping[Key, Pod]:
+        """The snapshot's pods by namespace and name. Dear in large clusters: see ``among``."""
         return {pod.key: pod for pod in self.snapshot.pods}
 
     @cached_property

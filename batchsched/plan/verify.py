@@ -10,12 +10,10 @@ from typing import Protocol
 
 from batchsched.plan.consistency import consistency
 from batchsched.plan.plan import Plan
-from batchsched.plan.state import FinalState, Placed, Violation
+from batchsched.plan.reading import seat
+from batchsched.plan.state import FinalState, Key, Placed, Violation, among
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.snapshot import Snapshot, Window, holding
-
-Key = tuple[str, str]
-"""(namespace, name) of a pod."""
 
 
 class Check(Protocol):
@@ -94,11 +92,9 @@ def final_state(
     """
     moved = evictions or {}
     nodes = {node.name: node for node in snapshot.nodes}
-    kept = [
-        Placed(pod, nodes[name], new=False)
-        for pod, name in fixed(snapshot, window)
-        if name in nodes and pod.key not in moved
-    ]
+    kept = [pod for pod in fixed(snapshot, window) if seat(pod) in nodes]
+    if moved:
+        kept = [pod for pod in kept if pod.key not in moved]
     placed = [
         Placed(pod, nodes[placements[pod.key]], new=True)
         for pod in window.pods
@@ -107,30 +103,22 @@ def final_state(
     if moved:
         running = (pod for pod in holding(snapshot) if moved.get(pod.key) in nodes)
         placed += [Placed(pod, nodes[moved[pod.key] or ""], new=True) for pod in running]
-        placed.sort(key=_key)
-    kept.sort(key=_key)
+        placed.sort(key=lambda each: each.pod.key)
     left = tuple(pod for pod in window.pods if placements.get(pod.key) not in nodes)
-    return FinalState(snapshot, nodes, (*kept, *placed), left, frozenset(moved))
+    return FinalState(snapshot, nodes, tuple(kept), tuple(placed), left, frozenset(moved))
 
 
-def fixed(snapshot: Snapshot, window: Window) -> Iterator[tuple[Pod, str]]:
-    """The pods that hold a place whatever is decided, and where.
+def fixed(snapshot: Snapshot, window: Window) -> list[Pod]:
+    """The pods that hold a place whatever is decided, in the order of the snapshot.
 
     Those are pods that are bound and not ended, and pods outside the window that are nominated to a
     node.
     """
-    decided = {pod.key for pod in window.pods}
-    for pod in snapshot.pods:
-        if pod.terminal:
-            continue
-        if pod.node is not None:
-            yield pod, pod.node
-        elif pod.nominated_node and pod.key not in decided:
-            yield pod, pod.nominated_node
-
-
-def _key(placed: Placed) -> Key:
-    return placed.pod.key
+    pods = [pod for pod in snapshot.pods if seat(pod) and not pod.terminal]
+    if any(pod.node is None for pod in pods):
+        decided = {pod.key for pod in window.pods}
+        pods = [pod for pod in pods if pod.node is not None or pod.key not in decided]
+    return pods
 
 
 def _bindings(plan: Plan, snapshot: Snapshot, window: Window) -> Iterable[Violation]:
@@ -139,7 +127,8 @@ def _bindings(plan: Plan, snapshot: Snapshot, window: Window) -> Iterable[Violat
     for node in snapshot.nodes:
         nodes[node.name] = nodes.get(node.name, 0) + 1
     pods = {pod.key: pod for pod in window.pods}
-    known = {pod.key for pod in snapshot.pods}
+    strangers = {(each.namespace, each.name) for each in plan.bindings} - pods.keys()
+    known = among(snapshot.pods, strangers) if strangers else {}
     seen: set[Key] = set()
     for binding in plan.bindings:
         key, full_name = (binding.namespace, binding.name), f"{binding.namespace}/{binding.name}"

@@ -38,19 +38,17 @@ def test_a_class_that_cannot_be_exceeded_needs_no_row() -> None:
 
 def test_a_pod_on_two_nodes_is_found() -> None:
     one = state(p1="n1")
-    twice = (*one.pods, Placed(one.pods[0].pod, one.nodes["n2"], new=True))
-    assert messages(replace(one, pods=twice)) == ["the pod has a place already"]
+    twice = (*one.placed, Placed(one.placed[0].pod, one.nodes["n2"], new=True))
+    assert messages(replace(one, placed=twice)) == ["the pod has a place already"]
 
 
 def test_a_pod_that_runs_is_not_placed_again() -> None:
     snapshot = make_snapshot([make_node("n1")], [make_pod("p1", node="n1")])
     node = snapshot.nodes[0]
-    kept = Placed(snapshot.pods[0], node, new=False)
     again = Placed(snapshot.pods[0], node, new=True)
-    assert messages(FinalState(snapshot, {"n1": node}, (kept, again), ())) == [
-        "the pod has a place already"
-    ]
-    assert messages(FinalState(snapshot, {"n1": node}, (again,), ())) == ["the pod is not pending"]
+    stays = FinalState(snapshot, {"n1": node}, snapshot.pods, (again,), ())
+    assert messages(stays) == ["the pod has a place already"]
+    assert messages(replace(stays, kept=())) == ["the pod is not pending"]
 
 
 def test_a_pod_that_runs_may_be_placed_where_it_is_moved() -> None:
@@ -63,7 +61,7 @@ def test_a_pod_that_runs_may_be_placed_where_it_is_moved() -> None:
 def test_a_pod_that_the_snapshot_does_not_hold_is_found() -> None:
     one = state(p1="n1")
     ghost = Placed(replace(one.pods[0].pod, uid="another"), one.nodes["n1"], new=True)
-    assert messages(replace(one, pods=(ghost,))) == ["the snapshot holds no such pod"]
+    assert messages(replace(one, placed=(ghost,))) == ["the snapshot holds no such pod"]
 
 
 def test_a_pod_that_is_both_placed_and_left_is_found() -> None:
@@ -78,7 +76,7 @@ def test_gated_and_leaving_pods_are_not_placed() -> None:
     snapshot = make_snapshot([make_node("n1")], [gated, leaving])
     node = snapshot.nodes[0]
     placed = tuple(Placed(pod, node, new=True) for pod in snapshot.pods)
-    found = messages(FinalState(snapshot, {"n1": node}, placed, ()))
+    found = messages(FinalState(snapshot, {"n1": node}, (), placed, ()))
     assert found == ["the pod is not pending"] * 2
 
 
