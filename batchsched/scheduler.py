@@ -14,6 +14,7 @@ from batchsched.constraints import Constraint
 from batchsched.feasibility.compile import compile_problem
 from batchsched.feasibility.explain import GROUP, TOGETHER, explain
 from batchsched.feasibility.problem import Problem
+from batchsched.feasibility.thinning import thinned
 from batchsched.objectives import Objective
 from batchsched.plan.diff import Why, diff
 from batchsched.plan.plan import Plan, PlanSeconds, PlanSolver, PlanTier, tier
@@ -83,8 +84,9 @@ def schedule(  # noqa: PLR0913 -- the composition takes what there is to compose
         PlanDefectError: The plan does not pass the verifier. Nothing may be bound.
     """
     start_s = clock()
-    problem = compile_problem(snapshot, window, whole=has_plug_ins(profile))
     constraints, objectives = constraints_of(profile), objectives_of(profile)
+    problem = compile_problem(snapshot, window, whole=has_plug_ins(profile))
+    problem = thinned(problem, (*constraints, *objectives))
     model = compile_model(problem, constraints, objectives)
     compile_s = clock() - start_s
     solution = solve(model, _left(limits, compile_s), clock, _in_plain_numbers(model, progress))

@@ -5,7 +5,7 @@ terms of the pod at once; each term's domain must hold one. Where there is no su
 nodes that carry one of the terms' keys), a pod that matches its own terms may be the first.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -111,6 +111,14 @@ class Affinity:
         if first is not None:
             entries.append((each, np.repeat(first, count), np.full(count, -1)))
         model.add_rows(self.name, count, entries, upper=0)
+
+    def reads(self, problem: Problem) -> Iterable[IntArray]:
+        """The domain of each key, and company in those that are a node of their own."""
+        for terms, _ in _owners(problem):
+            held = _matched(problem, terms)[1]
+            for key in sorted({key for key, _ in terms}):
+                yield problem.domains(key).shared
+                yield np.minimum(problem.domains(key).own(held), 1)
 
     def check(self, state: FinalState) -> Iterator[Violation]:
         """Every placed pod has its company in each domain, or is the first of its kind."""

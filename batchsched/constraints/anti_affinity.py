@@ -5,7 +5,7 @@ either pod keeps both apart, also the term of a pod that runs already. A node wi
 topology key is in no domain, and a pod never refuses itself.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from batchsched.feasibility.topology import Domains
 from batchsched.plan.reading import Company, company, seat
 from batchsched.plan.state import FinalState, Violation
 from batchsched.snapshot.pod import Pod
-from batchsched.solver.model import Model
+from batchsched.solver.model import IntArray, Model
 from batchsched.solver.sums import BoolArray, Entries, numbered, sums
 
 
@@ -72,6 +72,11 @@ class AntiAffinity:
                 upper=0,
             )
         model.add_rows(self.name, count, entries, upper=most[row >= 0])
+
+    def reads(self, problem: Problem) -> Iterable[IntArray]:
+        """The domain of each key; fixed pods keep classes off for good."""
+        keys = {term.topology_key for c in problem.classes for term in c.spec.anti_affinity}
+        return [problem.domains(key).shared for key in sorted(keys)]
 
     def check(self, state: FinalState) -> Iterator[Violation]:
         """No placed pod is in a domain with a pod that it, or that pod, refuses."""

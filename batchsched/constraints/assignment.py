@@ -4,14 +4,15 @@ Source: FORMULATION §C1. The model counts pods of a class, so there a class is 
 than it has pods.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from batchsched.feasibility.problem import Problem
 from batchsched.plan.state import FinalState, Violation, among
 from batchsched.snapshot.pod import Pod
-from batchsched.solver.model import Model
+from batchsched.solver.model import IntArray, Model
 from batchsched.solver.sums import numbered
 
 
@@ -36,6 +37,11 @@ class Assignment:
             [(row[cells.classes], cells.columns, 1)],
             upper=problem.class_size[chosen],
         )
+
+    def reads(self, problem: Problem) -> Iterable[IntArray]:
+        """Nothing: it counts pods wherever they are."""
+        del problem
+        return ()
 
     def check(self, state: FinalState) -> Iterator[Violation]:
         """Every placed pod is pending in the snapshot, and has one place."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from batchsched.feasibility.problem import Problem
 from batchsched.plan.state import FinalState, Placed, Violation
 from batchsched.solver.model import Cells, IntArray, Model
 from batchsched.solver.sums import Entries, numbered
@@ -44,6 +45,11 @@ class Capacity:
         if count:
             entries: list[Entries] = [(rows[chosen], cells.columns[chosen], weights[chosen])]
             model.add_rows(self.name, count, entries, upper=free[row >= 0])
+
+    def reads(self, problem: Problem) -> Iterable[IntArray]:
+        """Nothing: room is compared apart."""
+        del problem
+        return ()
 
     def check(self, state: FinalState) -> Iterator[Violation]:
         """On each node that receives pods, every resource that these request is enough for all."""

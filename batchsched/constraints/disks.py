@@ -4,7 +4,7 @@ Source: FORMULATION §C4; kube-scheduler's VolumeRestrictions. EBS disks are nev
 are the same when pool and image are and the monitors have one in common.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -13,7 +13,7 @@ import numpy as np
 from batchsched.feasibility.problem import Problem
 from batchsched.plan.state import FinalState, Placed, Violation
 from batchsched.snapshot.pod import Disk, PodSpec
-from batchsched.solver.model import Model
+from batchsched.solver.model import IntArray, Model
 from batchsched.solver.sums import BoolArray, numbered, sums
 
 EBS, RBD = "awsElasticBlockStore", "rbd"
@@ -43,6 +43,11 @@ class Disks:
             if count:
                 entries = [writers.entries(row, most), readers.entries(row)]
                 model.add_rows(self.name, count, entries, upper=most[row >= 0])
+
+    def reads(self, problem: Problem) -> Iterable[IntArray]:
+        """Nothing: disks of fixed pods keep classes off for good."""
+        del problem
+        return ()
 
     def check(self, state: FinalState) -> Iterator[Violation]:
         """No placed pod mounts a disk that another pod of its node mounts."""

@@ -4,15 +4,16 @@ Source: FORMULATION §C10; kube-scheduler's VolumeRestrictions. Claims of epheme
 pod's own and are not looked at.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from batchsched.feasibility.problem import Problem
 from batchsched.plan.state import FinalState, Placed, Violation
 from batchsched.snapshot.snapshot import Snapshot
 from batchsched.snapshot.storage import READ_WRITE_ONCE_POD
-from batchsched.solver.model import Model
+from batchsched.solver.model import IntArray, Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,11 @@ class ExclusiveClaims:
             columns = model.cells(classes).columns
             if problem.class_size[classes].sum() > 1 and len(columns):
                 model.add_rows(self.name, 1, [(0, columns, 1)], upper=1)
+
+    def reads(self, problem: Problem) -> Iterable[IntArray]:
+        """Nothing: it counts pods wherever they are."""
+        del problem
+        return ()
 
     def check(self, state: FinalState) -> Iterator[Violation]:
         """No placed pod shares such a claim with any other pod."""

@@ -4,11 +4,12 @@ Source: FORMULATION §C8. Members that run already count; where they alone are e
 more, the others may come one by one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from batchsched.feasibility.problem import Problem
 from batchsched.plan.state import FinalState, Placed, Violation
 from batchsched.solver.model import IntArray, Model
 from batchsched.solver.sums import Entries, numbered
@@ -61,6 +62,11 @@ class Gang:
             entries = [(0, columns, 1), (0, admitted, -need)]
             rows.append(model.add_rows(self.name, 1, entries, lower=0))
         model.together(classes, np.concatenate(rows))
+
+    def reads(self, problem: Problem) -> Iterable[IntArray]:
+        """Nothing: it counts pods wherever they are."""
+        del problem
+        return ()
 
     def check(self, state: FinalState) -> Iterator[Violation]:
         """A group of which a pod is placed has its minimum in the final state."""

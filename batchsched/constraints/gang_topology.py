@@ -4,11 +4,12 @@ Source: FORMULATION §C9; topology-aware workload scheduling. Nodes without the 
 member, and running members pin the domain: both are in the candidates.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from batchsched.feasibility.problem import Problem
 from batchsched.plan.state import FinalState, Violation
 from batchsched.snapshot.group import PodGroup
 from batchsched.solver.model import IntArray, Model
@@ -49,6 +50,11 @@ class GangTopology:
         entries.append((np.arange(len(most)), chosen[of_pair], -most))
         model.add_rows(self.name, len(most), entries, upper=0)
         model.add_rows(self.name, 1, [(0, chosen, 1)], upper=1)
+
+    def reads(self, problem: Problem) -> Iterable[IntArray]:
+        """The domain of each key; running members keep classes off for good."""
+        keys = {gang.group.required_topology or "" for gang in problem.gangs} - {""}
+        return [problem.domains(key).shared for key in sorted(keys)]
 
     def check(self, state: FinalState) -> Iterator[Violation]:
         """Placed members of such a group are in one domain, where its running members are."""

@@ -5,16 +5,17 @@ NodeAffinity, VolumeZone, NodeDeclaredFeatures, DynamicResources (allocated clai
 column for a pair that breaks one of them, and so nothing to post.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
+from batchsched.feasibility.problem import Problem
 from batchsched.plan.reading import cordoned_for, meets_terms, untolerated, wanted_by
 from batchsched.plan.state import FinalState, Violation
 from batchsched.snapshot.labels import Labels
 from batchsched.snapshot.node import Node
 from batchsched.snapshot.pod import Pod, PodSpec
 from batchsched.snapshot.storage import PersistentVolume, ResourceClaim
-from batchsched.solver.model import Model
+from batchsched.solver.model import IntArray, Model
 
 _ZONE, _REGION = "topology.kubernetes.io/zone", "topology.kubernetes.io/region"
 _SUCCESSOR = {
@@ -33,6 +34,11 @@ class NodeRules:
 
     def post(self, model: Model) -> None:
         """Nothing: candidates hold it."""
+
+    def reads(self, problem: Problem) -> Iterable[IntArray]:
+        """Nothing: what it says keeps classes off for good."""
+        del problem
+        return ()
 
     def check(self, state: FinalState) -> Iterator[Violation]:
         """Ask each placed pod's node; equal specs on one node are asked once."""

@@ -4,14 +4,14 @@ Source: FORMULATION §C3; kube-scheduler's NodePorts. Ports conflict when protoc
 equal and the addresses are too, or one of them is the wildcard.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from batchsched.feasibility.problem import Problem
 from batchsched.plan.state import FinalState, Placed, Violation
-from batchsched.solver.model import Model
+from batchsched.solver.model import IntArray, Model
 from batchsched.solver.sums import numbered, sums
 
 WILDCARD = "0.0.0.0"  # noqa: S104 -- Kubernetes' wildcard, not an address that we listen on
@@ -39,6 +39,11 @@ class Ports:
             count, row = numbered(using.most > 1)
             if count:
                 model.add_rows(self.name, count, [using.entries(row)], upper=1)
+
+    def reads(self, problem: Problem) -> Iterable[IntArray]:
+        """Nothing: ports of fixed pods keep classes off for good."""
+        del problem
+        return ()
 
     def check(self, state: FinalState) -> Iterator[Violation]:
         """No placed pod shares a port with another pod of its node."""

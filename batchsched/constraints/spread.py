@@ -5,7 +5,7 @@ pods of the owner's namespace that the selector matches, on eligible nodes, term
 domain that receives an owner may hold ``max_skew`` more than the eligible domain that holds fewest.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,6 +122,14 @@ class Spread:
         if minimum is not None:
             entries.append((np.arange(count), np.repeat(minimum, count), np.full(count, -1)))
         model.add_rows(self.name, count, entries, upper=(room + excess)[chosen])
+
+    def reads(self, problem: Problem) -> Iterable[IntArray | BoolArray]:
+        """Eligibility, the domain of the key, the count in those that are one node."""
+        for group in _groups(problem):
+            domains = problem.domains(group.spread.topology_key)
+            yield group.eligible
+            yield domains.shared
+            yield domains.own(_held(problem, group, np.arange(len(problem.nodes))))
 
     def check(self, state: FinalState) -> Iterator[Violation]:
         """Every placed pod's domain holds at most ``max_skew`` more than the emptiest one."""

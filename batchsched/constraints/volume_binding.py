@@ -6,11 +6,12 @@ they all are. Static volumes that the same claims may get and the same nodes rea
 counted.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from batchsched.feasibility.problem import Problem
 from batchsched.feasibility.problem_scene import scene_of
 from batchsched.feasibility.scene import Scene
 from batchsched.feasibility.volume_binding import (
@@ -121,6 +122,11 @@ class VolumeBinding:
             model.add_rows(self.name, count, entries, upper=0)
         if choices:
             model.add_rows(self.name, 1, [(0, np.concatenate(choices), 1)], upper=1)
+
+    def reads(self, problem: Problem) -> Iterable[IntArray]:
+        """Every node by itself, where pods have claims; else nothing."""
+        concerned = any(c.spec.claims for c in problem.classes)
+        return [np.arange(len(problem.nodes))] if concerned else []
 
     def check(self, state: FinalState) -> Iterator[Violation]:
         """Every claim of a placed pod has, or finds, a volume that its node reaches."""

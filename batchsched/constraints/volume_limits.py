@@ -5,11 +5,12 @@ everyone on the node, and those that are attached to it anyway. A pod whose volu
 already is not stopped.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from batchsched.feasibility.problem import Problem
 from batchsched.feasibility.problem_scene import scene_of
 from batchsched.feasibility.scene import Scene
 from batchsched.feasibility.storage import Attachment
@@ -83,6 +84,11 @@ class VolumeLimits:
                 model.add_rows(self.name, several, held_up, upper=0)
                 entries.append((row[at], used, weight[at]))
         model.add_rows(self.name, count, entries, upper=left[row >= 0])
+
+    def reads(self, problem: Problem) -> Iterable[IntArray]:
+        """Every node by itself, where pods have volumes; else nothing."""
+        concerned = any(c.spec.claims or c.spec.inline_volumes for c in problem.classes)
+        return [np.arange(len(problem.nodes))] if concerned else []
 
     def check(self, state: FinalState) -> Iterator[Violation]:
         """On each node that receives pods, new volumes of a driver do not pass its limit."""

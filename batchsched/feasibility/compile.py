@@ -39,7 +39,8 @@ def compile_problem(snapshot: Snapshot, window: Window, *, whole: bool = False) 
     scene, excluded = _scene(snapshot, window, fixed, gangs, whole=whole)
     room = measure(scene)
     upper = np.minimum(how_many(room), _most(scene)[:, None])
-    upper[~candidates(scene, gangs.gangs)] = 0
+    passing = candidates(scene, gangs.gangs)
+    upper[~passing] = 0
     return Problem(
         snapshot=snapshot,
         nodes=scene.nodes,
@@ -52,6 +53,7 @@ def compile_problem(snapshot: Snapshot, window: Window, *, whole: bool = False) 
         allocatable=room.allocatable,
         free=np.maximum(room.free, 0),
         slots=np.maximum(room.slots, 0),
+        passing=passing,
         candidates=upper > 0,
         upper=upper,
         excluded=excluded,

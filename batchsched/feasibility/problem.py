@@ -95,6 +95,8 @@ class Problem:
     """[N, R] allocatable less what fixed pods hold, at least 0."""
     slots: IntArray
     """[N] how many more pods the node may hold, at least 0."""
+    passing: BoolMatrix
+    """[C, N] whether nothing but the room keeps the class off the node for good."""
     candidates: BoolMatrix
     """[C, N] whether a pod of the class may be on the node in *some* final state: every rule that
     looks at the node and at fixed pods alone (affinity and spread only ask for the keys)."""

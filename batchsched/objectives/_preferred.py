@@ -3,6 +3,7 @@
 Shared by nobody but ``preferences``; split from it so that each file holds one idea.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,8 +42,22 @@ class Charges:
 
 def prefer_company(model: Model, charges: Charges) -> None:
     """Preferred pod affinity and anti-affinity: met where another selected pod is in the domain."""
+    for key, selector, weight, owners in _wishes(model.problem):
+        _company(model, charges, (key, selector), owners, POINTS_PER_WEIGHT * weight)
+
+
+def read_of_company(problem: Problem) -> Iterator[IntArray]:
+    """What company reads of nodes: their domains, and who is in those of one node."""
+    for key, selector, _, _ in _wishes(problem):
+        domains = problem.domains(key)
+        yield domains.shared
+        yield np.minimum(domains.own(_held_nodes(problem, selector)), 1)
+
+
+def _wishes(problem: Problem) -> Iterator[tuple[str, PodSelector, int, BoolArray]]:
+    """Each distinct preference (key, selector, weight), with the classes [C] that have it."""
     owners: dict[tuple[str, PodSelector, int], list[int]] = {}
-    for c, pods in enumerate(model.problem.classes):
+    for c, pods in enumerate(problem.classes):
         weights: dict[tuple[str, PodSelector], list[int]] = {}
         for weight, term in pods.spec.preferred_affinity:
             weights.setdefault((term.topology_key, of_term(term, pods.namespace)), []).append(
@@ -52,9 +67,15 @@ def prefer_company(model: Model, charges: Charges) -> None:
             owners.setdefault((key, selector, sum(each)), []).append(c)
     for (key, selector, weight), classes in owners.items():
         if weight:
-            mask = np.zeros(len(model.problem.classes), dtype=np.bool_)
+            mask = np.zeros(len(problem.classes), dtype=np.bool_)
             mask[classes] = True
-            _company(model, charges, (key, selector), mask, POINTS_PER_WEIGHT * weight)
+            yield key, selector, weight, mask
+
+
+def _held_nodes(problem: Problem, selector: PodSelector) -> IntArray:
+    """The nodes of the fixed pods that a selector selects."""
+    fixed = problem.selections.fixed(selector)
+    return problem.fixed_node[fixed & (problem.fixed_node >= 0)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,8 +95,8 @@ def _company(
     """One term with one weight; owners that select themselves need a second pod."""
     problem = model.problem
     domains = problem.domains(term[0])
-    selected, fixed = problem.selected(term[1])
-    at = domains.of_node[problem.fixed_node[fixed & (problem.fixed_node >= 0)]]
+    selected = problem.selections.classes(term[1])
+    at = domains.of_node[_held_nodes(problem, term[1])]
     held = add_up(at[at >= 0], 1, len(domains)) > 0
     company = sums(model, selected, domains.of_node, len(domains))
     for own, needed in ((owners & ~selected, 1), (owners & selected, 2)):
@@ -118,7 +139,30 @@ def _punished(model: Model, charges: Charges, wish: _Wish) -> None:
 
 def prefer_spread(model: Model, charges: Charges) -> None:
     """Soft spread: pay for each pod above what the emptiest domain and the skew allow."""
-    problem = model.problem
+    for group in _spread_groups(model.problem):
+        _spread(model, charges, group)
+
+
+def read_of_spread(problem: Problem) -> Iterator[IntArray | BoolArray]:
+    """What soft spread reads of nodes: eligibility, domains, and who is in those of one node."""
+    for group in _spread_groups(problem):
+        domains = problem.domains(group.spread.topology_key)
+        yield group.eligible
+        yield domains.shared
+        yield domains.own(_counted(problem, group)[1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _SpreadGroup:
+    """Owners [C] of one soft constraint in one namespace, with the same eligible nodes [N]."""
+
+    spread: TopologySpread
+    namespace: str
+    eligible: BoolArray
+    owners: BoolArray
+
+
+def _spread_groups(problem: Problem) -> Iterator[_SpreadGroup]:
     groups: dict[tuple[TopologySpread, str, bytes], list[int]] = {}
     masks: dict[bytes, BoolArray] = {}
     for c, pods in enumerate(problem.classes):
@@ -131,7 +175,7 @@ def prefer_spread(model: Model, charges: Charges) -> None:
     for (spread, namespace, mask), classes in groups.items():
         own = np.zeros(len(problem.classes), dtype=np.bool_)
         own[classes] = True
-        _spread(model, charges, spread, namespace, (own, masks[mask]))
+        yield _SpreadGroup(spread, namespace, masks[mask], own)
 
 
 def _without_policies(spread: TopologySpread) -> TopologySpread:
@@ -141,20 +185,16 @@ def _without_policies(spread: TopologySpread) -> TopologySpread:
     )
 
 
-def _spread(
-    model: Model,
-    charges: Charges,
-    spread: TopologySpread,
-    namespace: str,
-    masks: tuple[BoolArray, BoolArray],
-) -> None:
+def _spread(model: Model, charges: Charges, group: _SpreadGroup) -> None:
     """``excess >= count - min - skew`` in each eligible domain, once an owner is placed."""
-    problem, rule, (own, eligible) = model.problem, charges.rule, masks
+    problem, rule, spread, own = model.problem, charges.rule, group.spread, group.owners
     domains = problem.domains(spread.topology_key)
-    of_node = np.where(eligible, domains.of_node, -1)
+    of_node = np.where(group.eligible, domains.of_node, -1)
     of_node_used = of_node[of_node >= 0]
     there = add_up(of_node_used, 1, len(domains)) > 0
-    classes, held = _counted(problem, spread, namespace, of_node, len(domains))
+    classes, nodes = _counted(problem, group)
+    at = of_node[nodes]
+    held = add_up(at[at >= 0], 1, len(domains))
     counted = sums(model, classes, of_node, len(domains))
     most = held + counted.most
     owners = model.cells(own)
@@ -186,16 +226,22 @@ def _spread(
     charges.add(excess, POINTS_PER_SKEW)
 
 
-def _counted(
-    problem: Problem, spread: TopologySpread, namespace: str, of_node: IntArray, count: int
-) -> tuple[BoolArray, IntArray]:
-    """The classes [C] that the constraint counts, and how many fixed pods [D] it counts."""
-    if spread.selector is None or not spread.selector.requirements:
-        return np.zeros(len(problem.classes), dtype=np.bool_), np.zeros(count, dtype=np.int64)
-    classes, fixed = problem.selected(PodSelector((namespace,), None, spread.selector))
-    at = problem.fixed_node[fixed & problem.fixed.staying & (problem.fixed_node >= 0)]
-    at = of_node[at]
-    return classes, add_up(at[at >= 0], 1, count)
+def _counted(problem: Problem, group: _SpreadGroup) -> tuple[BoolArray, IntArray]:
+    """The classes [C] that the constraint counts, and the nodes of the fixed pods that it does."""
+    selector = group.spread.selector
+    if selector is None or not selector.requirements:
+        return np.zeros(len(problem.classes), dtype=np.bool_), np.zeros(0, dtype=np.int64)
+    classes, fixed = problem.selected(PodSelector((group.namespace,), None, selector))
+    return classes, problem.fixed_node[fixed & problem.fixed.staying & (problem.fixed_node >= 0)]
+
+
+def read_of_domains(problem: Problem) -> Iterator[IntArray]:
+    """What preferred topology reads of nodes: domains, and running members in those of one."""
+    for gang in problem.gangs:
+        if gang.group.preferred_topology is not None:
+            domains = problem.domains(gang.group.preferred_topology)
+            yield domains.shared
+            yield np.minimum(domains.own(np.array(gang.running_nodes, dtype=np.int64)), 1)
 
 
 def prefer_domains(model: Model, charges: Charges) -> None:

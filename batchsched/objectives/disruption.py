@@ -4,13 +4,14 @@ Nothing may be evicted or moved yet, so the tier is met before it is solved; it 
 so that readers find it where it will be.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from batchsched.feasibility.problem import Problem
 from batchsched.plan.state import FinalState
-from batchsched.solver.model import Model, Tier
+from batchsched.solver.model import IntArray, Model, Tier
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,11 @@ class Disruption:
         del model
         none = np.zeros(0, dtype=np.int64)
         return [Tier(self.name, none, none, sign=-1, highest=0)]
+
+    def reads(self, problem: Problem) -> Iterable[IntArray]:
+        """Nothing: it is not about pods to place."""
+        del problem
+        return ()
 
     def score(self, state: FinalState) -> Mapping[str, int]:
         """Nobody is terminated."""

@@ -4,15 +4,17 @@ A node is in use when it holds a pod that is neither a DaemonSet's nor static (o
 what a node runs of its own accord keeps no node from being switched off.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from batchsched.feasibility.problem import Problem
 from batchsched.plan.reading import seat
 from batchsched.plan.state import FinalState
 from batchsched.snapshot.pod import OwnerRef
-from batchsched.solver.model import Model, Tier
+from batchsched.solver.model import IntArray, Model, Tier
+from batchsched.solver.sums import BoolArray
 
 
 def counts_as_use(owner: OwnerRef | None) -> bool:
@@ -29,9 +31,7 @@ class FewestNodes:
     def tiers(self, model: Model) -> Sequence[Tier]:
         """Charge each idle node that gets a pod; its capacity rows hold only when it is charged."""
         problem = model.problem
-        owners, of = problem.fixed.owners
-        using = np.array([counts_as_use(owner) for owner in owners], dtype=np.bool_)[of]
-        busy = np.unique(problem.fixed_node[using & (problem.fixed_node >= 0)])
+        busy = _busy(problem)
         counted = np.array(
             [counts_as_use(c.pods[0].owner) for c in problem.classes], dtype=np.bool_
         )
@@ -52,8 +52,21 @@ class FewestNodes:
         cost = np.full(len(idle), -1, dtype=np.int64)
         return [Tier(self.name, used, cost, constant=-len(busy), sign=-1, highest=0)]
 
+    def reads(self, problem: Problem) -> Iterable[BoolArray]:
+        """Whether the node is in use."""
+        used = np.zeros(len(problem.nodes), dtype=np.bool_)
+        used[_busy(problem)] = True
+        return [used]
+
     def score(self, state: FinalState) -> Mapping[str, int]:
         """Count the nodes in use."""
         used = {seat(pod) for pod in state.kept if counts_as_use(pod.owner)}
         used |= {placed.node.name for placed in state.placed if counts_as_use(placed.pod.owner)}
         return {self.name: len(used)}
+
+
+def _busy(problem: Problem) -> IntArray:
+    """The nodes that fixed pods keep in use."""
+    owners, of = problem.fixed.owners
+    using = np.array([counts_as_use(owner) for owner in owners], dtype=np.bool_)[of]
+    return np.unique(problem.fixed_node[using & (problem.fixed_node >= 0)])

@@ -3,13 +3,14 @@
 A gang's pods count only when the gang is admitted, which §C8 sees to: they have no place otherwise.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from batchsched.feasibility.problem import Problem
 from batchsched.plan.state import FinalState
-from batchsched.solver.model import Model, Tier
+from batchsched.solver.model import IntArray, Model, Tier
 
 
 def tier_name(priority: int) -> str:
@@ -36,6 +37,11 @@ class Placed:
             highest = int(most[of_class == priority].sum())
             tiers.append(Tier(tier_name(priority), cells.columns, worth, highest=highest))
         return tiers
+
+    def reads(self, problem: Problem) -> Iterable[IntArray]:
+        """Nothing: it counts pods wherever they are."""
+        del problem
+        return ()
 
     def score(self, state: FinalState) -> Mapping[str, int]:
         """Count the placed pods of each priority that the window holds."""

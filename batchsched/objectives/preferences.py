@@ -5,16 +5,26 @@ counts; company (preferred pod affinity), soft spread and preferred topology nee
 own, which ``_preferred`` adds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from batchsched.feasibility.preferences import image_locality, intolerable_taints, preferred_nodes
+from batchsched.feasibility.problem import Problem
 from batchsched.objectives._preference_score import score
-from batchsched.objectives._preferred import Charges, prefer_company, prefer_domains, prefer_spread
+from batchsched.objectives._preferred import (
+    Charges,
+    prefer_company,
+    prefer_domains,
+    prefer_spread,
+    read_of_company,
+    read_of_domains,
+    read_of_spread,
+)
 from batchsched.plan.state import FinalState
-from batchsched.solver.model import Model, Tier
+from batchsched.solver.model import IntArray, Model, Tier
+from batchsched.solver.sums import BoolArray
 
 POINTS_PER_WEIGHT = 2
 POINTS_PER_TAINT = -30
@@ -30,11 +40,7 @@ class Preferences:
     def tiers(self, model: Model) -> Sequence[Tier]:
         """Points of the nodes, then rows and columns for what depends on other pods."""
         problem, counts = model.problem, model.counts
-        points = (
-            POINTS_PER_WEIGHT * preferred_nodes(problem)
-            + POINTS_PER_TAINT * intolerable_taints(problem)
-            + image_locality(problem) // IMAGE_SCORE_PER_POINT
-        )[counts.classes, counts.nodes]
+        points = _points(problem)[counts.classes, counts.nodes]
         paid = np.flatnonzero(points)
         charges = Charges(self.name)
         charges.add(counts.columns[paid], points[paid])
@@ -43,6 +49,22 @@ class Preferences:
         prefer_domains(model, charges)
         return [Tier(self.name, *charges.collected())]
 
+    def reads(self, problem: Problem) -> Iterable[IntArray | BoolArray]:
+        """Points, and what company, soft spread and preferred domains read."""
+        yield _points(problem)
+        yield from read_of_company(problem)
+        yield from read_of_spread(problem)
+        yield from read_of_domains(problem)
+
     def score(self, state: FinalState) -> Mapping[str, int]:
         """Ask each placed pod, in plain Python."""
         return {self.name: score(state)}
+
+
+def _points(problem: Problem) -> IntArray:
+    """[C, N] what the node alone is worth to one pod."""
+    return (
+        POINTS_PER_WEIGHT * preferred_nodes(problem)
+        + POINTS_PER_TAINT * intolerable_taints(problem)
+        + image_locality(problem) // IMAGE_SCORE_PER_POINT
+    )

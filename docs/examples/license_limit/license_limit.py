@@ -5,15 +5,16 @@ what a node advertises is that node's alone. So pods start, find no seat and cra
 them pending instead.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from batchsched.feasibility.problem import Problem
 from batchsched.plan.state import FinalState, Violation
 from batchsched.snapshot.pod import PodSpec
 from batchsched.snapshot.snapshot import holding
-from batchsched.solver.model import Cells, Model, Tier
+from batchsched.solver.model import Cells, IntArray, Model, Tier
 
 
 def uses(spec: PodSpec, image: str) -> bool:
@@ -52,6 +53,10 @@ class LicenseLimit:
         if len(cells):
             free = max(0, self.seats - taken)
             model.add_rows(self.name, 1, [(0, cells.columns, 1)], upper=free)
+
+    def reads(self, problem: Problem) -> Iterable[IntArray]:
+        """Nothing of a node: a seat is a seat."""
+        return ()
 
     def check(self, state: FinalState) -> Iterator[Violation]:
         """Count who has a seat in the end; only pods that the plan places can break the rule."""
