@@ -14,6 +14,7 @@ from batchsched.constraints import Constraint
 from batchsched.feasibility.compile import compile_problem
 from batchsched.feasibility.explain import GROUP, TOGETHER, explain
 from batchsched.feasibility.problem import Problem
+from batchsched.feasibility.shortlist import shortlisted
 from batchsched.feasibility.thinning import thinned
 from batchsched.objectives import Objective
 from batchsched.plan.diff import Why, diff
@@ -87,6 +88,7 @@ def schedule(  # noqa: PLR0913 -- the composition takes what there is to compose
     constraints, objectives = constraints_of(profile), objectives_of(profile)
     problem = compile_problem(snapshot, window, whole=has_plug_ins(profile))
     problem = thinned(problem, (*constraints, *objectives))
+    problem = problem if has_plug_ins(profile) else shortlisted(problem)
     model = compile_model(problem, constraints, objectives)
     compile_s = clock() - start_s
     solution = solve(model, _left(limits, compile_s), clock, _in_plain_numbers(model, progress))
@@ -98,7 +100,7 @@ def schedule(  # noqa: PLR0913 -- the composition takes what there is to compose
     decision = diff(state, window, reasons, sha256=source.sha256)
     scores = {name: value for each in objectives for name, value in each.score(state).items()}
     plan = decision.plan(
-        [_tier(result, scores[result.tier.name]) for result in solution.tiers],
+        [_tier(problem, result, scores[result.tier.name]) for result in solution.tiers],
         PlanSolver(
             classes=len(problem.classes),
             columns=model.columns,
@@ -178,10 +180,17 @@ def _left(limits: Limits, compile_s: float) -> Limits:
     return replace(limits, time_limit_s=max(left_s, 0.0))
 
 
-def _tier(result: TierResult, score: int) -> PlanTier:
-    """What people read of a tier: its value as counted in the final state, and the bound."""
+def _tier(problem: Problem, result: TierResult, score: int) -> PlanTier:
+    """What people read of a tier: its value as counted in the final state, and the bound.
+
+    What was proven on a shortlist says nothing of the other nodes: then the bound is the one that
+    is known without solving.
+    """
     own = result.tier
     value, bound = result.value + own.constant, result.bound + own.constant
+    if problem.shortlist is not None:
+        assert own.highest is not None, f"nothing bounds {own.name} but the shortlist"
+        bound = own.highest + own.constant
     counted = own.sign * score
     if counted < value:
         message = f"tier {own.name} is worth {score}, but the model claims {own.sign * value}"

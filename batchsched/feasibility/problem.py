@@ -6,6 +6,7 @@ same snapshot is the same problem.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -105,8 +106,10 @@ class Problem:
     excluded: tuple[Excluded, ...]
     topology: Topology
     selections: Selections
+    shortlist: BoolMatrix | None = None
+    """[C, N] the pairs that get a column; ``None`` where all candidates do."""
 
-    @property
+    @cached_property
     def class_size(self) -> IntArray:
         """[C] pods of each class."""
         return np.array([c.size for c in self.classes], dtype=np.int64)

@@ -46,6 +46,14 @@ def prefer_company(model: Model, charges: Charges) -> None:
         _company(model, charges, (key, selector), owners, POINTS_PER_WEIGHT * weight)
 
 
+def most_of_company(problem: Problem) -> int:
+    """What the tier gets at most for company: everyone's is met."""
+    return sum(
+        POINTS_PER_WEIGHT * max(weight, 0) * int(problem.class_size[owners].sum())
+        for _, _, weight, owners in _wishes(problem)
+    )
+
+
 def read_of_company(problem: Problem) -> Iterator[IntArray]:
     """What company reads of nodes: their domains, and who is in those of one node."""
     for key, selector, _, _ in _wishes(problem):

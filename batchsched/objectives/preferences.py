@@ -15,6 +15,7 @@ from batchsched.feasibility.problem import Problem
 from batchsched.objectives._preference_score import score
 from batchsched.objectives._preferred import (
     Charges,
+    most_of_company,
     prefer_company,
     prefer_domains,
     prefer_spread,
@@ -40,14 +41,17 @@ class Preferences:
     def tiers(self, model: Model) -> Sequence[Tier]:
         """Points of the nodes, then rows and columns for what depends on other pods."""
         problem, counts = model.problem, model.counts
-        points = _points(problem)[counts.classes, counts.nodes]
+        of_node = _points(problem)
+        best = np.where(problem.upper > 0, np.maximum(of_node, 0), 0).max(axis=1, initial=0)
+        points = of_node[counts.classes, counts.nodes]
         paid = np.flatnonzero(points)
         charges = Charges(self.name)
         charges.add(counts.columns[paid], points[paid])
         prefer_company(model, charges)
         prefer_spread(model, charges)
         prefer_domains(model, charges)
-        return [Tier(self.name, *charges.collected())]
+        highest = int(best @ problem.class_size) + most_of_company(problem)
+        return [Tier(self.name, *charges.collected(), highest=highest)]
 
     def reads(self, problem: Problem) -> Iterable[IntArray | BoolArray]:
         """Points, and what company, soft spread and preferred domains read."""

@@ -12,6 +12,7 @@ linear and integer. Two laws hold for every rule, because greedy, search and win
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -79,12 +80,11 @@ class Model:
     """Blocks of columns and rows over one problem."""
 
     def __init__(self, problem: Problem) -> None:
-        """Make the ``count`` columns, in row-major order of (class, node)."""
+        """Make the ``count`` columns, in row-major order of (class, node), those shortlisted."""
         self.problem = problem
-        classes, nodes = np.nonzero(problem.upper > 0)
+        listed = problem.upper > 0 if problem.shortlist is None else problem.shortlist
+        classes, nodes = np.nonzero(listed)
         self.counts = Cells(classes, nodes, np.arange(len(classes), dtype=np.int64))
-        self.column = np.full(problem.upper.shape, -1, dtype=np.int64)
-        self.column[classes, nodes] = self.counts.columns
         self._first = np.searchsorted(classes, np.arange(len(problem.classes) + 1))
         self._lower = [np.zeros(len(classes), dtype=np.int64)]
         self._upper = [problem.upper[classes, nodes]]
@@ -98,6 +98,13 @@ class Model:
         self.resting: list[tuple[int, int]] = []
         """Ranges of columns that rest at their lowest value."""
         self.columns, self.rows = len(classes), 0
+
+    @cached_property
+    def column(self) -> IntArray:
+        """[C, N] the column of each pair of class and node, -1 where it has none."""
+        column = np.full(self.problem.upper.shape, -1, dtype=np.int64)
+        column[self.counts.classes, self.counts.nodes] = self.counts.columns
+        return column
 
     def cells(self, classes: npt.NDArray[np.bool_] | IntArray) -> Cells:
         """The candidate cells of some classes (a mask [C] or class indices), by class then node."""
