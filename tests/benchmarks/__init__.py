@@ -1,1 +1,1 @@
-"""Benchmarks: run by `make bench`, never by the tests."""
+"""Benchmarks: run by `make bench`; the tests here ask only whether they measure what they say."""

@@ -63,7 +63,7 @@ def measure(size: Size) -> dict[str, Any]:
     from batchsched.profile import named_profiles  # noqa: PLC0415 -- only the child pays
     from batchsched.scheduler import Limits, schedule  # noqa: PLC0415 -- as above
     from batchsched.snapshot.snapshot import pending  # noqa: PLC0415 -- as above
-    from tests.benchmarks.clusters import backlog  # noqa: PLC0415 -- as above
+    from tests.benchmarks.instances.backlog import backlog  # noqa: PLC0415 -- as above
 
     snapshot = backlog(size.nodes, size.pods, size.classes)
     limits = Limits(time_limit_s=size.time_limit_s, workers=2)
