@@ -78,7 +78,7 @@ sim: setup ## run the simulator on SEEDS seeds (1000)
 	@SEEDS=$(SEEDS) $(BIN)/python -m pytest -n auto --dist worksteal tests/simulation $(ARGS)
 
 .PHONY: bench
-bench: setup ## measure, and compare with the limits
+bench: setup ## measure, and compare with the limits (parts: make bench ARGS="ladder rules")
 	@$(BIN)/python -m tests.benchmarks.run $(ARGS)
 
 .PHONY: fmt

@@ -1,0 +1,136 @@
+"""The textbook's model, to compare with: a boolean for each pod and node, plain CP-SAT.
+
+What one would write first, and what published systems write: ``x[pod, node]``, at most one node for
+a pod, knapsacks on the nodes, and one priority after the other with the higher ones held. It knows
+room and the rules of nodes, and no rule between pods. Building it counts, as it does in practice;
+where the time is over before it is built there is no answer. It must not use anything of
+``solver``.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from ortools.sat.python import cp_model
+
+from batchsched.feasibility.problem import Problem
+
+Clock = Callable[[], float]
+PodKey = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Placed pods by priority, and for which of them CP-SAT proved that no more can be.
+
+    ``booleans`` is how many there were when the model was built, or when time was over.
+    """
+
+    placed: dict[int, int]
+    proven: dict[int, bool]
+    booleans: int
+    build_s: float
+
+
+class _TimeIsOverError(Exception):
+    """Before the model was built."""
+
+
+def solve(
+    problem: Problem,
+    time_limit_s: float,
+    workers: int,
+    clock: Clock,
+    starts: Mapping[PodKey, int] | None = None,
+) -> Answer:
+    """Place pods by the textbook.
+
+    Args:
+        problem: Pods and nodes.
+        time_limit_s: For building and solving together.
+        workers: Of CP-SAT.
+        clock: Monotonic seconds.
+        starts: The node (index) where a pod runs that may be moved: CP-SAT's hint.
+    """
+    start_s = clock()
+    model = _Booleans(problem, starts or {})
+    priorities = sorted({each.priority for each in problem.classes}, reverse=True)
+    try:
+        model.build(lambda: clock() - start_s > time_limit_s)
+    except _TimeIsOverError:
+        none = dict.fromkeys(priorities, 0)
+        return Answer(none, dict.fromkeys(priorities, False), model.booleans, clock() - start_s)
+    build_s = clock() - start_s
+    placed, proven = {}, {}
+    for rank, priority in enumerate(priorities):
+        left_s = time_limit_s - (clock() - start_s)
+        share_s = max(left_s / (len(priorities) - rank), 0.01)
+        placed[priority], proven[priority] = model.improve(priority, share_s, workers)
+    return Answer(placed, proven, model.booleans, build_s)
+
+
+class _Booleans:
+    """The model while it is built and solved."""
+
+    def __init__(self, problem: Problem, starts: Mapping[PodKey, int]) -> None:
+        self.problem, self.starts = problem, starts
+        self.model = cp_model.CpModel()
+        self.booleans = 0
+        self._of: dict[int, list[cp_model.IntVar]] = {}
+        self._hint: dict[int, bool] = {}
+
+    def build(self, over: Callable[[], bool]) -> None:
+        """Make every boolean and row.
+
+        Raises:
+            _TimeIsOverError: Before that was done.
+        """
+        problem, model = self.problem, self.model
+        on_node: list[list[tuple[int, cp_model.IntVar]]] = [[] for _ in problem.nodes]
+        for c, each in enumerate(problem.classes):
+            nodes = np.flatnonzero(problem.upper[c] > 0).tolist()
+            for pod in each.pods:
+                if over():
+                    raise _TimeIsOverError
+                own = [model.new_bool_var("") for _ in nodes]
+                self.booleans += len(own)
+                model.add_at_most_one(own)
+                self._of.setdefault(each.priority, []).extend(own)
+                start = self.starts.get(pod.key, -1)
+                for node, variable in zip(nodes, own, strict=True):
+                    on_node[node].append((c, variable))
+                    self._hint[variable.index] = node == start
+        for node, cells in enumerate(on_node):
+            if over():
+                raise _TimeIsOverError
+            self._knapsacks(node, cells)
+
+    def _knapsacks(self, node: int, cells: list[tuple[int, cp_model.IntVar]]) -> None:
+        """A row for each resource of a node, and one for the number of pods."""
+        problem, variables = self.problem, [variable for _, variable in cells]
+        for r in range(len(problem.resources)):
+            amounts = [int(problem.requests[c, r]) for c, _ in cells]
+            if any(amounts):
+                load = cp_model.LinearExpr.weighted_sum(variables, amounts)
+                self.model.add(load <= int(problem.free[node, r]))
+        self.model.add(cp_model.LinearExpr.sum(variables) <= int(problem.slots[node]))
+
+    def improve(self, priority: int, limit_s: float, workers: int) -> tuple[int, bool]:
+        """Place as many pods of a priority as the time allows, and hold their number."""
+        count = cp_model.LinearExpr.sum(self._of.get(priority, []))
+        self.model.maximize(count)
+        self.model.clear_hints()
+        for index, value in self._hint.items():
+            self.model.add_hint(self.model.get_bool_var_from_proto_index(index), value)
+        solver = cp_model.CpSolver()
+        solver.parameters.max_time_in_seconds = limit_s
+        solver.parameters.num_workers = workers
+        status = solver.solve(self.model)
+        if status not in {cp_model.OPTIMAL, cp_model.FEASIBLE}:
+            return 0, False
+        self._hint = {
+            index: bool(value) for index, value in enumerate(solver.response_proto.solution)
+        }
+        value = round(solver.objective_value)
+        self.model.add(count >= value)
+        return value, status == cp_model.OPTIMAL
