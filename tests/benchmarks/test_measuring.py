@@ -104,6 +104,11 @@ def test_the_textbook_that_is_not_built_in_time_has_no_answer() -> None:
     assert row["proven"] is False
 
 
+def test_the_textbook_with_moves_that_has_no_time_leaves_the_cluster_as_it_is() -> None:
+    snapshot = make_snapshot([make_node()], [make_pod("r", cpu=1000, node="n1"), make_pod("p")])
+    assert placed_by(TEXTBOOK_MOVES, snapshot, 0.0, 1)["placed"] == 1
+
+
 def test_an_instance_counts_as_better_where_a_higher_tier_gained_for_a_lower_one() -> None:
     tried = [
         Tried(start=(3, 5), value=(4, 2), bound=(4, 4)),

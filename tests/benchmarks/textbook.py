@@ -58,8 +58,8 @@ def solve(
     try:
         model.build(lambda: clock() - start_s > time_limit_s)
     except _TimeIsOverError:
-        none = dict.fromkeys(priorities, 0)
-        return Answer(none, dict.fromkeys(priorities, False), model.booleans, clock() - start_s)
+        unproven = dict.fromkeys(priorities, False)
+        return Answer(model.at_the_start(), unproven, model.booleans, clock() - start_s)
     build_s = clock() - start_s
     placed, proven = {}, {}
     for rank, priority in enumerate(priorities):
@@ -115,22 +115,33 @@ class _Booleans:
                 self.model.add(load <= int(problem.free[node, r]))
         self.model.add(cp_model.LinearExpr.sum(variables) <= int(problem.slots[node]))
 
+    def at_the_start(self) -> dict[int, int]:
+        """How many pods of each priority are in place before anything is solved."""
+        placed = dict.fromkeys((each.priority for each in self.problem.classes), 0)
+        for each in self.problem.classes:
+            placed[each.priority] += sum(self.starts.get(pod.key, -1) >= 0 for pod in each.pods)
+        return placed
+
     def improve(self, priority: int, limit_s: float, workers: int) -> tuple[int, bool]:
-        """Place as many pods of a priority as the time allows, and hold their number."""
-        count = cp_model.LinearExpr.sum(self._of.get(priority, []))
+        """Place as many pods of a priority as the time allows, and hold their number.
+
+        Where CP-SAT finds nothing in its time, what was there before stays: a published system
+        that fails leaves the cluster as it is.
+        """
+        own = self._of.get(priority, [])
+        count = cp_model.LinearExpr.sum(own)
         self.model.maximize(count)
         self.model.clear_hints()
-        for index, value in self._hint.items():
-            self.model.add_hint(self.model.get_bool_var_from_proto_index(index), value)
+        for index, hint in self._hint.items():
+            self.model.add_hint(self.model.get_bool_var_from_proto_index(index), hint)
         solver = cp_model.CpSolver()
         solver.parameters.max_time_in_seconds = limit_s
         solver.parameters.num_workers = workers
         status = solver.solve(self.model)
-        if status not in {cp_model.OPTIMAL, cp_model.FEASIBLE}:
-            return 0, False
-        self._hint = {
-            index: bool(value) for index, value in enumerate(solver.response_proto.solution)
-        }
-        value = round(solver.objective_value)
+        if status in {cp_model.OPTIMAL, cp_model.FEASIBLE}:
+            self._hint = {
+                index: bool(one) for index, one in enumerate(solver.response_proto.solution)
+            }
+        value = sum(self._hint[variable.index] for variable in own)
         self.model.add(count >= value)
         return value, status == cp_model.OPTIMAL

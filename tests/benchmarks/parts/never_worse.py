@@ -16,13 +16,14 @@ from multiprocessing import get_context
 from batchsched.constraints import default_constraints
 from batchsched.feasibility.compile import compile_problem
 from batchsched.plan.verify import verify
-from batchsched.profile import constraints_of, named_profiles, objectives_of
-from batchsched.scheduler import Limits, compile_model, schedule
+from batchsched.profile import named_profiles
+from batchsched.scheduler import Limits, schedule
 from batchsched.sim.policies import SCORES, greedy
 from batchsched.snapshot.snapshot import Snapshot, Window, pending
 from batchsched.solver.budget import Budget
 from batchsched.solver.greedy import Greedy
 from batchsched.solver.incumbent import Incumbent
+from batchsched.solver.model import Model
 from tests.benchmarks.instances.random_mix import random_instance, time_limit_s
 from tests.benchmarks.parts import Options, Row
 
@@ -112,12 +113,12 @@ def _by_policy(name: str, snapshot: Snapshot, window: Window) -> Values | None:
 
 def _by_greedy(snapshot: Snapshot, window: Window) -> Values:
     """The greedy with which every solve begins, with all the time that it wants."""
-    profile = named_profiles()["placed-only"]
     problem = compile_problem(snapshot, window)
-    model = compile_model(problem, constraints_of(profile), objectives_of(profile))
-    first = model.stages[0]
-    base = model.freeze().prefix(first.width, first.height)
-    counts = Greedy(model, Incumbent(base), Budget(3600.0, time.monotonic)).complete().x
+    model = Model(problem)
+    for constraint in default_constraints():
+        constraint.post(model)
+    point = Incumbent(model.freeze())
+    counts = Greedy(model, point, Budget(3600.0, time.monotonic)).complete().x
     placed: dict[int, int] = {pod.spec.priority: 0 for pod in window.pods}
     for c, amount in zip(model.counts.classes, counts[: len(model.counts)], strict=True):
         placed[problem.classes[c].priority] += int(amount)
