@@ -13,7 +13,14 @@ import orjson
 from batchsched.snapshot.group import PodGroup
 from batchsched.snapshot.labels import LabelSelector, NodeSelectorTerm, Requirement
 from batchsched.snapshot.node import Node
-from batchsched.snapshot.pod import Pod, PodAffinityTerm, PodSpec, Quantities, TopologySpread
+from batchsched.snapshot.pod import (
+    OwnerRef,
+    Pod,
+    PodAffinityTerm,
+    PodSpec,
+    Quantities,
+    TopologySpread,
+)
 from batchsched.snapshot.snapshot import Snapshot
 
 Object = dict[str, Any]
@@ -56,6 +63,7 @@ def _pod(pod: Pod, spec: Object) -> Object:
     metadata: Object = {"namespace": pod.namespace, "name": pod.name, "uid": pod.uid}
     metadata |= {"labels": dict(pod.labels)} if pod.labels else {}
     metadata |= {"creationTimestamp": pod.created} if pod.created else {}
+    metadata |= {"ownerReferences": [_owner(pod.owner)]} if pod.owner else {}
     placed = {"nodeName": pod.node} if pod.node else {}
     return {
         "apiVersion": "v1",
@@ -63,6 +71,16 @@ def _pod(pod: Pod, spec: Object) -> Object:
         "metadata": metadata,
         "spec": spec | placed,
         "status": {"phase": pod.phase},
+    }
+
+
+def _owner(owner: OwnerRef) -> Object:
+    return {
+        "apiVersion": owner.api_version,
+        "kind": owner.kind,
+        "name": owner.name,
+        "uid": owner.uid,
+        "controller": True,
     }
 
 

@@ -13,7 +13,7 @@ from itertools import count, islice
 from random import Random
 
 from batchsched.sim.policies import greedy
-from batchsched.snapshot.pod import Pod, PodSpec
+from batchsched.snapshot.pod import OwnerRef, Pod, PodSpec
 from batchsched.snapshot.snapshot import Snapshot, pending
 from tests.builders import make_node, make_pod, make_snapshot, make_spec
 
@@ -100,11 +100,13 @@ def _sizes(random: Random, pods: int) -> Iterator[int]:
 
 
 def _replica_set(number: int, size: int, spec: PodSpec) -> list[Pod]:
-    """Its pods, created in the order of the ReplicaSets."""
-    created = f"2026-01-01T{number // 60:02}:{number % 60:02}:00Z"
-    return [
-        make_pod(f"rs-{number:03}-{i}", spec=spec, pod={"created": created}) for i in range(size)
-    ]
+    """Its pods, created in the order of the ReplicaSets; who has an owner can be moved."""
+    name = f"rs-{number:03}"
+    fields = {
+        "created": f"2026-01-01T{number // 60:02}:{number % 60:02}:00Z",
+        "owner": OwnerRef("apps/v1", "ReplicaSet", name, f"uid-{name}"),
+    }
+    return [make_pod(f"{name}-{i}", spec=spec, pod=fields) for i in range(size)]
 
 
 def _node_size(cell: Cell, amounts: list[int], sizes: list[int]) -> int:
