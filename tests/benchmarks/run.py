@@ -16,6 +16,7 @@ import pandas as pd
 from tests.benchmarks.limits import broken, read_limits
 from tests.benchmarks.page import write_chart, write_tables
 from tests.benchmarks.parts import Options, Part, Row
+from tests.benchmarks.parts.disruption import disruption
 from tests.benchmarks.parts.distinct import distinct_pods
 from tests.benchmarks.parts.growth import growth
 from tests.benchmarks.parts.ladder import ladder, rivals
@@ -33,6 +34,7 @@ PARTS: dict[str, Part] = {
     "ladder": ladder,
     "rivals": rivals,
     "priority-matters": priority_matters,
+    "disruption": disruption,
     "published-model": published_model,
     "never-worse": never_worse,
     "openb-backlog": openb_backlog,

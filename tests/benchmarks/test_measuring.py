@@ -13,7 +13,7 @@ from tests.benchmarks.parts.never_worse import OWN, Compared
 from tests.benchmarks.parts.priority_matters import Tried
 from tests.benchmarks.parts.priority_matters import summary as summary_of_cell
 from tests.benchmarks.process import run
-from tests.benchmarks.rivals import POLICIES, TEXTBOOK, TEXTBOOK_MOVES, placed_by
+from tests.benchmarks.rivals import POLICIES, PUBLISHED, TEXTBOOK, TEXTBOOK_MOVES, placed_by
 from tests.builders import make_node, make_pod, make_replicas, make_snapshot
 
 
@@ -102,6 +102,16 @@ def test_the_textbook_that_is_not_built_in_time_has_no_answer() -> None:
     row = placed_by(TEXTBOOK, snapshot, 0.0, 1)
     assert row["placed"] == 0
     assert row["proven"] is False
+
+
+def test_the_published_model_moves_no_pod_that_may_stay() -> None:
+    nodes = [make_node(name, cpu=4000) for name in ("n1", "n2")]
+    running = [make_pod(f"r{name}", cpu=1000, node=name) for name in ("n1", "n2")]
+    snapshot = make_snapshot(nodes, [*running, make_pod("p", cpu=3000, priority=9)])
+    row = placed_by(PUBLISHED, snapshot, 10.0, 1)
+    assert row["tiers"] == [1, 2]
+    assert row["disturbed"] == 0
+    assert row["proven"]
 
 
 def test_the_textbook_with_moves_that_has_no_time_leaves_the_cluster_as_it_is() -> None:

@@ -5,6 +5,11 @@ a pod, knapsacks on the nodes, and one priority after the other with the higher 
 room and the rules of nodes, and no rule between pods. Building it counts, as it does in practice;
 where the time is over before it is built there is no answer. It must not use anything of
 ``solver``.
+
+Pods that run may be given as pods that may go or move. With ``settled`` it is the model of Priority
+Matters to the letter: after the pods of a priority are placed, those that ran (of this priority and
+higher) are disturbed as little as can be, an eviction counting one and a move two, and that is held
+as well.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,6 +35,8 @@ class Answer:
     proven: dict[int, bool]
     booleans: int
     build_s: float
+    disturbed: int = 0
+    """Pods that ran and do not stay."""
 
 
 class _TimeIsOverError(Exception):
@@ -42,6 +49,8 @@ def solve(
     workers: int,
     clock: Clock,
     starts: Mapping[PodKey, int] | None = None,
+    *,
+    settled: bool = False,
 ) -> Answer:
     """Place pods by the textbook.
 
@@ -51,6 +60,7 @@ def solve(
         workers: Of CP-SAT.
         clock: Monotonic seconds.
         starts: The node (index) where a pod runs that may be moved: CP-SAT's hint.
+        settled: Whether to disturb few, priority by priority.
     """
     start_s = clock()
     model = _Booleans(problem, starts or {})
@@ -64,9 +74,20 @@ def solve(
     placed, proven = {}, {}
     for rank, priority in enumerate(priorities):
         left_s = time_limit_s - (clock() - start_s)
-        share_s = max(left_s / (len(priorities) - rank), 0.01)
+        share_s = max(left_s / (len(priorities) - rank), 0.01) / (1 + settled)
         placed[priority], proven[priority] = model.improve(priority, share_s, workers)
-    return Answer(placed, proven, model.booleans, build_s)
+        if settled:
+            proven[priority] &= model.settle(priority, share_s, workers)
+    return Answer(placed, proven, model.booleans, build_s, model.disturbed())
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A pod that runs: its booleans, and the one of where it is."""
+
+    priority: int
+    own: list[cp_model.IntVar]
+    stays: cp_model.IntVar
 
 
 class _Booleans:
@@ -77,6 +98,7 @@ class _Booleans:
         self.model = cp_model.CpModel()
         self.booleans = 0
         self._of: dict[int, list[cp_model.IntVar]] = {}
+        self._running: list[_Running] = []
         self._hint: dict[int, bool] = {}
 
     def build(self, over: Callable[[], bool]) -> None:
@@ -97,6 +119,9 @@ class _Booleans:
                 model.add_at_most_one(own)
                 self._of.setdefault(each.priority, []).extend(own)
                 start = self.starts.get(pod.key, -1)
+                if start >= 0:
+                    stays = own[nodes.index(start)]
+                    self._running.append(_Running(each.priority, own, stays))
                 for node, variable in zip(nodes, own, strict=True):
                     on_node[node].append((c, variable))
                     self._hint[variable.index] = node == start
@@ -131,6 +156,33 @@ class _Booleans:
         own = self._of.get(priority, [])
         count = cp_model.LinearExpr.sum(own)
         self.model.maximize(count)
+        proven = self._solve(limit_s, workers)
+        value = sum(self._hint[variable.index] for variable in own)
+        self.model.add(count >= value)
+        return value, proven
+
+    def settle(self, priority: int, limit_s: float, workers: int) -> bool:
+        """Disturb as few as the time allows, of this priority and higher, and hold that."""
+        running = [each for each in self._running if each.priority >= priority]
+        # One if it goes, two if it moves: 1 + placed - 2 stays.
+        terms = [(variable, 1) for each in running for variable in each.own]
+        terms += [(each.stays, -2) for each in running]
+        if not terms:
+            return True
+        variables, weights = [variable for variable, _ in terms], [weight for _, weight in terms]
+        cost = cp_model.LinearExpr.weighted_sum(variables, weights)
+        self.model.minimize(cost)
+        proven = self._solve(limit_s, workers)
+        value = sum(self._hint[variable.index] * weight for variable, weight in terms)
+        self.model.add(cost <= value)
+        return proven
+
+    def disturbed(self) -> int:
+        """How many pods that ran do not stay, in the last solution."""
+        return sum(not self._hint[each.stays.index] for each in self._running)
+
+    def _solve(self, limit_s: float, workers: int) -> bool:
+        """Solve from the last solution on, and keep what is found; whether it is proven."""
         self.model.clear_hints()
         for index, hint in self._hint.items():
             self.model.add_hint(self.model.get_bool_var_from_proto_index(index), hint)
@@ -142,6 +194,4 @@ class _Booleans:
             self._hint = {
                 index: bool(one) for index, one in enumerate(solver.response_proto.solution)
             }
-        value = sum(self._hint[variable.index] for variable in own)
-        self.model.add(count >= value)
-        return value, status == cp_model.OPTIMAL
+        return bool(status == cp_model.OPTIMAL)
