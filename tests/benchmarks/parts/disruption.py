@@ -16,7 +16,11 @@ from tests.benchmarks.parts.priority_matters import MOVES
 from tests.benchmarks.rivals import PUBLISHED, compare
 from tests.benchmarks.solved import Ask, NotYetError, save, solve
 
-CELLS = (Cell(4, 16, 0.95), Cell(8, 32, 0.95), Cell(4, 16, 1.05))
+CELLS = tuple(
+    Cell(nodes, pods, usage, priorities)
+    for priorities in (1, 2, 4)
+    for nodes, pods, usage in ((4, 16, 0.95), (4, 16, 1.05), (8, 32, 0.95))
+)
 TIME_LIMIT_S = 10.0
 
 
@@ -46,7 +50,7 @@ def disruption(options: Options) -> Iterator[Row]:
         except NotYetError as error:
             yield {"name": f"moves are not there yet: {error}"}
             return
-        yield summary(f"disruption {cell.name}", pairs)
+        yield summary(f"disruption {cell.name}, {cell.priorities} priorities", pairs)
 
 
 def summary(name: str, pairs: list[Pair]) -> Row:
