@@ -69,6 +69,7 @@ def _by_textbook(
         "tiers": [answer.placed[priority] for priority in sorted(answer.placed, reverse=True)],
         "proven": all(answer.proven.values()),
         "disturbed": answer.disturbed,
+        "evicted": answer.evicted,
         "booleans": answer.booleans,
         "build_s": round(answer.build_s, 2),
     }

@@ -110,7 +110,7 @@ def test_the_published_model_moves_no_pod_that_may_stay() -> None:
     snapshot = make_snapshot(nodes, [*running, make_pod("p", cpu=3000, priority=9)])
     row = placed_by(PUBLISHED, snapshot, 10.0, 1)
     assert row["tiers"] == [1, 2]
-    assert row["disturbed"] == 0
+    assert (row["disturbed"], row["evicted"]) == (0, 0)
     assert row["proven"]
 
 

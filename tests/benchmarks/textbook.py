@@ -37,6 +37,8 @@ class Answer:
     build_s: float
     disturbed: int = 0
     """Pods that ran and do not stay."""
+    evicted: int = 0
+    """Those of them that have no other place."""
 
 
 class _TimeIsOverError(Exception):
@@ -78,7 +80,7 @@ def solve(
         placed[priority], proven[priority] = model.improve(priority, share_s, workers)
         if settled:
             proven[priority] &= model.settle(priority, share_s, workers)
-    return Answer(placed, proven, model.booleans, build_s, model.disturbed())
+    return Answer(placed, proven, model.booleans, build_s, *model.disturbed())
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +179,10 @@ class _Booleans:
         self.model.add(cost <= value)
         return proven
 
-    def disturbed(self) -> int:
-        """How many pods that ran do not stay, in the last solution."""
-        return sum(not self._hint[each.stays.index] for each in self._running)
+    def disturbed(self) -> tuple[int, int]:
+        """Of the pods that ran: how many do not stay in the last solution, and how many go."""
+        going = [each for each in self._running if not self._hint[each.stays.index]]
+        return len(going), sum(not any(self._hint[v.index] for v in each.own) for each in going)
 
     def _solve(self, limit_s: float, workers: int) -> bool:
         """Solve from the last solution on, and keep what is found; whether it is proven."""
