@@ -12,7 +12,7 @@ import numpy as np
 
 from batchsched.feasibility.problem import PodClass, Problem
 from batchsched.feasibility.selection import PodSelector
-from batchsched.feasibility.spreading import eligible
+from batchsched.feasibility.spreading import eligible, lifted
 from batchsched.plan.state import FinalState, Violation
 from batchsched.plan.tallies import Spreads
 from batchsched.snapshot.pod import PodSpec, TopologySpread
@@ -48,7 +48,7 @@ class Spread:
         if 0 < np.count_nonzero(eligible) >= spread.min_domains:
             lowest = int(held[eligible].min())
             coming = int(problem.class_size[np.unique(counted.cells.classes)].sum())
-            highest = _lifted(held[eligible], coming, int(most[eligible].min()))
+            highest = lifted(held[eligible], coming, int(most[eligible].min()))
         concerned = (owners.most > 0) & (most > lowest + spread.max_skew)
         if not concerned.any():
             return
@@ -156,18 +156,6 @@ class _Group:
     namespace: str
     eligible: BoolArray
     owners: BoolArray
-
-
-def _lifted(held: IntArray, coming: int, most: int) -> int:
-    """How high the least of some counts can rise when so many pods come, ``most`` at the most."""
-    low, high = int(held.min()), most
-    while low < high:
-        middle = (low + high + 1) // 2
-        if int(np.maximum(middle - held, 0).sum()) <= coming:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def _groups(problem: Problem) -> Iterator[_Group]:

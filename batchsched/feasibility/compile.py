@@ -10,14 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from batchsched.feasibility.classes import pod_classes
-from batchsched.feasibility.columns import IntArray
 from batchsched.feasibility.devices import needs_allocation
 from batchsched.feasibility.filters import LASTING, prefilter, verdicts
 from batchsched.feasibility.gangs import Gangs, gangs_of, open_nodes
-from batchsched.feasibility.problem import Excluded, Gang, PodClass, Problem
+from batchsched.feasibility.most import most
+from batchsched.feasibility.problem import Excluded, Gang, Problem
 from batchsched.feasibility.resources import how_many, measure
 from batchsched.feasibility.scene import Scene, make_scene
-from batchsched.feasibility.volume_restrictions import conflict, exclusive_claims
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.snapshot import Snapshot, Window, holding
 
@@ -38,7 +37,7 @@ def compile_problem(snapshot: Snapshot, window: Window, *, whole: bool = False) 
     gangs = gangs_of(snapshot, window, index)
     scene, excluded = _scene(snapshot, window, fixed, gangs, whole=whole)
     room = measure(scene)
-    upper = np.minimum(how_many(room), _most(scene)[:, None])
+    upper = np.minimum(how_many(room), most(scene))
     passing = candidates(scene, gangs.gangs)
     upper[~passing] = 0
     return Problem(
@@ -120,18 +119,3 @@ def candidates(scene: Scene, gangs: tuple[Gang, ...]) -> npt.NDArray[np.bool_]:
             domains = scene.topology.domains(group.required_topology)
             mask[c] &= open_nodes(gangs[pods.group], domains)
     return mask
-
-
-def _most(scene: Scene) -> IntArray:
-    """[C] how many pods of the class one node takes, whatever its room."""
-    return np.array([_most_together(scene, c) for c in scene.classes], dtype=np.int64)
-
-
-def _most_together(scene: Scene, pods: PodClass) -> int:
-    spec = pods.spec
-    alone = (
-        bool(spec.host_ports)
-        or any(conflict(disk, disk) for disk in spec.disks)
-        or (bool(spec.claims) and bool(exclusive_claims(scene, pods.pods[0])))
-    )
-    return 1 if alone else pods.size

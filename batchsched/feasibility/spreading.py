@@ -4,7 +4,9 @@ They carry the topology keys of all the pod's constraints of the same strictness
 constraint's policies ask (nodeAffinityPolicy, nodeTaintsPolicy).
 """
 
-from batchsched.feasibility.columns import BoolArray
+import numpy as np
+
+from batchsched.feasibility.columns import BoolArray, IntArray
 from batchsched.feasibility.problem import Problem
 from batchsched.feasibility.taints import KEEP_OUT
 from batchsched.feasibility.topology import Topology
@@ -27,3 +29,15 @@ def eligible(topology: Topology, spec: PodSpec, constraint: TopologySpread) -> B
     if constraint.honor_node_taints:
         mask = mask & (topology.terms.intolerable(spec.tolerations, KEEP_OUT) == 0)
     return mask
+
+
+def lifted(held: IntArray, coming: int, most: int) -> int:
+    """How high the least of some counts can rise when so many pods come, ``most`` at the most."""
+    low, high = int(held.min()), most
+    while low < high:
+        middle = (low + high + 1) // 2
+        if int(np.maximum(middle - held, 0).sum()) <= coming:
+            low = middle
+        else:
+            high = middle - 1
+    return low

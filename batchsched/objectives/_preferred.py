@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from batchsched.feasibility.problem import Problem
 from batchsched.feasibility.selection import PodSelector, of_term
-from batchsched.feasibility.spreading import eligible_nodes
+from batchsched.feasibility.spreading import eligible_nodes, lifted
 from batchsched.snapshot.pod import TopologySpread
 from batchsched.solver.model import IntArray, Model
 from batchsched.solver.sums import BoolArray, Sums, add_up, numbered, sums
@@ -208,15 +208,18 @@ def _spread(model: Model, charges: Charges, group: _SpreadGroup) -> None:
     owners = model.cells(own)
     if not there.any() or not len(owners):
         return
-    lowest, highest = int(held[there].min()), int(most[there].min())
+    lowest = int(held[there].min())
+    coming = int(problem.class_size[np.unique(counted.cells.classes)].sum())
+    highest = lifted(held[there], coming, int(most[there].min()))
     concerned = there & (most > lowest + spread.max_skew)
     count, row = numbered(concerned)
     if not count:
         return
-    minimum = model.add_columns(rule, highest - lowest, 1)
-    floor, floor_row = numbered(there & (held - lowest < highest - lowest))
-    entries = [counted.entries(floor_row, -1), (np.arange(floor), np.repeat(minimum, floor), 1)]
-    model.add_rows(rule, floor, entries, upper=(held - lowest)[floor_row >= 0])
+    minimum = model.add_columns(rule, highest - lowest, int(highest > lowest))
+    if len(minimum):
+        floor, floor_row = numbered(there & (held < highest))
+        entries = [counted.entries(floor_row, -1), (np.arange(floor), np.repeat(minimum, floor), 1)]
+        model.add_rows(rule, floor, entries, upper=(held - lowest)[floor_row >= 0])
     active = model.add_columns(rule, 1, 1, resting=True)
     placed = int(np.minimum(problem.class_size[own], problem.upper[own].sum(axis=1)).sum())
     entries = [(np.zeros(len(owners)), owners.columns, 1), (0, active, -placed)]
@@ -225,7 +228,7 @@ def _spread(model: Model, charges: Charges, group: _SpreadGroup) -> None:
     excess, each = model.add_columns(rule, beyond), np.arange(count)
     entries = [
         counted.entries(row),
-        (each, np.repeat(minimum, count), -1),
+        (np.repeat(each, len(minimum)), np.tile(minimum, count), -1),
         (each, excess, -1),
         (each, np.repeat(active, count), beyond),
     ]

@@ -22,6 +22,10 @@ def counts_as_use(owner: OwnerRef | None) -> bool:
     return owner is None or owner.kind not in {"DaemonSet", "Node"}
 
 
+EXACT_MAX = 2.0**53
+"""Up to which sums of integers in doubles are exact."""
+
+
 @dataclass(frozen=True, slots=True)
 class FewestNodes:
     """One tier: a 0/1 column for each node that is idle and could be used."""
@@ -46,8 +50,12 @@ class FewestNodes:
             *(problem.free[idle, r] for r in range(len(problem.resources))),
         ]
         asks = [np.ones(len(row), dtype=np.int64), *problem.requests[classes].T]
+        upper = problem.upper[classes, cells.nodes[inside]]
         for free, ask in zip(room, asks, strict=True):
-            entries = [(row, column, ask), (np.arange(len(idle)), used, -free)]
+            # Never more than could be asked for; above 2**53 the sum of floats is in doubt.
+            asked = np.bincount(row, ask.astype(np.float64) * upper, len(idle))
+            most = np.where(asked < EXACT_MAX, np.minimum(free, asked.astype(np.int64)), free)
+            entries = [(row, column, ask), (np.arange(len(idle)), used, -most)]
             model.add_rows(self.name, len(idle), entries, upper=0)
         cost = np.full(len(idle), -1, dtype=np.int64)
         return [Tier(self.name, used, cost, constant=-len(busy), sign=-1, highest=0)]

@@ -108,10 +108,11 @@ def test_the_message_names_the_pod_that_refuses() -> None:
     assert found.message == f"default/r refuses it in its {HOSTNAME}"
 
 
-def test_replicas_that_refuse_themselves_need_one_row_a_node_and_no_column() -> None:
+def test_replicas_that_refuse_themselves_need_no_row_and_no_column() -> None:
     snapshot = make_snapshot(NODES, make_replicas(9, labels=X, anti_affinity=(pod_term(X),)))
     model = posted(AntiAffinity(), snapshot)
-    assert (model.rows, model.columns) == (len(NODES), len(model.counts))
+    assert (model.rows, model.columns) == (0, len(model.counts))
+    assert (model.problem.upper == 1).all()
 
 
 def sides() -> list[Snapshot]:

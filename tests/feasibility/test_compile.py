@@ -96,10 +96,21 @@ def test_required_affinity_only_asks_for_the_keys() -> None:
     assert candidates(pod, [A1, B1, BARE]) == ["a1", "b1"]
 
 
-def test_hard_spread_only_asks_for_the_keys() -> None:
-    crowd = [make_pod(f"r{i}", labels=WEB, node="a1") for i in range(9)]
+def test_hard_spread_asks_for_the_keys_and_for_a_domain_that_can_be_even_in_the_end() -> None:
     pod = make_pod(labels=WEB, spread=(spread(WEB),))
-    assert candidates(pod, [A1, B1, BARE], *crowd) == ["a1", "b1"]
+    crowd = [make_pod(f"r{i}", labels=WEB, node="a1") for i in range(9)]
+    assert candidates(pod, [A1, B1, BARE], crowd[0]) == ["a1", "b1"]
+    assert candidates(pod, [A1, B1, BARE], *crowd) == ["b1"]
+
+
+def test_a_node_takes_no_more_of_a_class_than_spread_and_anti_affinity_let_it() -> None:
+    apart = make_replicas(4, labels=WEB, anti_affinity=(pod_term(WEB, ZONE),))
+    assert compiled(make_snapshot([A1, BARE], apart)).upper.tolist() == [[1, 4]]
+    even = make_replicas(4, labels=WEB, spread=(spread(WEB, max_skew=1),))
+    held = make_pod("r", labels=WEB, node="a1")
+    assert compiled(make_snapshot([A1, B1], [held, *even])).upper.tolist() == [[2, 3]]
+    few = make_replicas(4, labels=WEB, spread=(spread(WEB, max_skew=2, min_domains=3),))
+    assert compiled(make_snapshot([A1, B1], [held, *few])).upper.tolist() == [[1, 2]]
 
 
 def test_anti_affinity_towards_fixed_pods_holds_both_ways() -> None:
