@@ -12,6 +12,8 @@ from batchsched.snapshot.labels import Labels, LabelSelector, NodeSelectorTerm, 
 from batchsched.snapshot.node import Node, Taint
 from batchsched.snapshot.pod import Pod, PodAffinityTerm, PodSpec, Toleration
 
+ENDED = frozenset({"Succeeded", "Failed"})
+"""Phases of pods that hold nothing any more."""
 _KEEPS_OUT = ("NoSchedule", "NoExecute")
 _CORDON = Taint("node.kubernetes.io/unschedulable", "", "NoSchedule")
 _DECIMAL = re.compile(r"0|-?[1-9][0-9]*", re.ASCII)

@@ -78,7 +78,7 @@ class FinalState:
     def on_node(self) -> Mapping[str, tuple[Placed, ...]]:
         """Everyone on each node that receives some pod, by the node's name."""
         found: dict[str, list[Placed]] = {name: [] for name in self.receiving}
-        for staying in self.stay([pod for pod in self.kept if seat(pod) in found]):
+        for staying in self.stay([pod for pod in self.kept if (pod.node or seat(pod)) in found]):
             found[staying.node.name].append(staying)
         return {name: (*pods, *self.receiving[name]) for name, pods in found.items()}
 

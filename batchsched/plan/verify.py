@@ -10,8 +10,9 @@ from typing import Protocol
 
 from batchsched.plan.consistency import consistency
 from batchsched.plan.plan import Plan
-from batchsched.plan.reading import seat
+from batchsched.plan.reading import ENDED
 from batchsched.plan.state import FinalState, Key, Placed, Violation, among
+from batchsched.snapshot.node import Node
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.snapshot import Snapshot, Window, holding
 
@@ -92,7 +93,7 @@ def final_state(
     """
     moved = evictions or {}
     nodes = {node.name: node for node in snapshot.nodes}
-    kept = [pod for pod in fixed(snapshot, window) if seat(pod) in nodes]
+    kept = _staying(snapshot, window, nodes)
     if moved:
         kept = [pod for pod in kept if pod.key not in moved]
     placed = [
@@ -108,14 +109,19 @@ def final_state(
     return FinalState(snapshot, nodes, tuple(kept), tuple(placed), left, frozenset(moved))
 
 
-def fixed(snapshot: Snapshot, window: Window) -> list[Pod]:
-    """The pods that hold a place whatever is decided, in the order of the snapshot.
+def _staying(snapshot: Snapshot, window: Window, nodes: Mapping[str, Node]) -> list[Pod]:
+    """The pods that hold a place on a node whatever is decided, in the order of the snapshot.
 
     Those are pods that are bound and not ended, and pods outside the window that are nominated to a
     node.
     """
-    pods = [pod for pod in snapshot.pods if seat(pod) and not pod.terminal]
-    if any(pod.node is None for pod in pods):
+    pods = [
+        pod
+        for pod in snapshot.pods
+        if (pod.nominated_node if pod.node is None else pod.node) in nodes
+        and pod.phase not in ENDED
+    ]
+    if [pod for pod in pods if pod.node is None]:
         decided = {pod.key for pod in window.pods}
         pods = [pod for pod in pods if pod.node is not None or pod.key not in decided]
     return pods
