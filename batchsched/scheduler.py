@@ -12,11 +12,13 @@ import numpy as np
 
 from batchsched.constraints import Constraint
 from batchsched.feasibility.compile import compile_problem
+from batchsched.feasibility.counting import most_placed
 from batchsched.feasibility.explain import GROUP, TOGETHER, explain
 from batchsched.feasibility.problem import Problem
 from batchsched.feasibility.shortlist import shortlisted
 from batchsched.feasibility.thinning import thinned
 from batchsched.objectives import Objective
+from batchsched.objectives.placed import tier_name
 from batchsched.plan.diff import Why, diff
 from batchsched.plan.plan import Plan, PlanSeconds, PlanSolver, PlanTier, tier
 from batchsched.plan.state import Violation
@@ -100,7 +102,7 @@ def schedule(  # noqa: PLR0913 -- the composition takes what there is to compose
     decision = diff(state, window, reasons, sha256=source.sha256)
     scores = {name: value for each in objectives for name, value in each.score(state).items()}
     plan = decision.plan(
-        [_tier(problem, result, scores[result.tier.name]) for result in solution.tiers],
+        [_tier(result, scores[result.tier.name]) for result in _bounded(problem, solution.tiers)],
         PlanSolver(
             classes=len(problem.classes),
             columns=model.columns,
@@ -180,17 +182,32 @@ def _left(limits: Limits, compile_s: float) -> Limits:
     return replace(limits, time_limit_s=max(left_s, 0.0))
 
 
-def _tier(problem: Problem, result: TierResult, score: int) -> PlanTier:
-    """What people read of a tier: its value as counted in the final state, and the bound.
+def _bounded(problem: Problem, results: Sequence[TierResult]) -> Sequence[TierResult]:
+    """The results with bounds that hold for the whole problem.
 
     What was proven on a shortlist says nothing of the other nodes: then the bound is the one that
     is known without solving.
     """
+    if problem.shortlist is None:
+        return results
+    priority_of = {tier_name(c.priority): c.priority for c in problem.classes}
+    held: dict[int, int] = {}
+    found = []
+    for result in results:
+        bound = result.tier.highest
+        assert bound is not None, f"nothing bounds {result.tier.name} but the shortlist"
+        priority = priority_of.get(result.tier.name)
+        if priority is not None:
+            bound = min(bound, most_placed(problem, priority, held))
+            held[priority] = result.value
+        found.append(replace(result, bound=bound))
+    return found
+
+
+def _tier(result: TierResult, score: int) -> PlanTier:
+    """What people read of a tier: its value as counted in the final state, and the bound."""
     own = result.tier
     value, bound = result.value + own.constant, result.bound + own.constant
-    if problem.shortlist is not None:
-        assert own.highest is not None, f"nothing bounds {own.name} but the shortlist"
-        bound = own.highest + own.constant
     counted = own.sign * score
     if counted < value:
         message = f"tier {own.name} is worth {score}, but the model claims {own.sign * value}"
