@@ -37,7 +37,7 @@ def compile_problem(snapshot: Snapshot, window: Window, *, whole: bool = False) 
     gangs = gangs_of(snapshot, window, index)
     scene, excluded = _scene(snapshot, window, fixed, gangs, whole=whole)
     room = measure(scene)
-    upper = np.minimum(how_many(room), most(scene))
+    upper = np.minimum(how_many(room, [c.size for c in scene.classes]), most(scene))
     passing = candidates(scene, gangs.gangs)
     upper[~passing] = 0
     return Problem(

@@ -81,16 +81,21 @@ def table(rows: Sequence[Quantities], resources: Iterable[str]) -> IntArray:
     return amounts[kind]
 
 
-def how_many(room: Room) -> IntArray:
-    """[C, N] how many pods of the class the room of a node takes, nobody else coming."""
-    kinds, kind = distinct(map(tuple, room.requests.tolist()))
+def how_many(room: Room, sizes: Sequence[int]) -> IntArray:
+    """[C, N] how many pods of the class the room of a node takes, nobody else coming.
+
+    Where a class has one pod, whether there is room for it: a comparison takes a tenth of the time
+    of a division.
+    """
+    alone = [size == 1 for size in sizes]
+    kinds, kind = distinct(zip(map(tuple, room.requests.tolist()), alone, strict=True))
     slots, free = np.maximum(room.slots, 0), np.maximum(room.free, 0)
     counts = np.empty((len(kinds), len(slots)), dtype=np.int64)
-    for i, amounts in enumerate(kinds):
+    for i, (amounts, single) in enumerate(kinds):
         row = slots
         for r, amount in enumerate(amounts):
             if amount > 0:
-                row = np.minimum(row, free[:, r] // amount)
+                row = np.minimum(row, free[:, r] >= amount if single else free[:, r] // amount)
         counts[i] = row
     return counts[kind]
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from batchsched.feasibility.columns import distinct
 from batchsched.feasibility.preferences import image_locality, intolerable_taints, preferred_nodes
 from batchsched.feasibility.problem import Problem
 from batchsched.objectives._preference_score import score
@@ -41,9 +42,13 @@ class Preferences:
     def tiers(self, model: Model) -> Sequence[Tier]:
         """Points of the nodes, then rows and columns for what depends on other pods."""
         problem, counts = model.problem, model.counts
-        of_node = _points(problem)
-        best = np.where(problem.upper > 0, np.maximum(of_node, 0), 0).max(axis=1, initial=0)
-        points = of_node[counts.classes, counts.nodes]
+        of_kind, kind = _points(problem)
+        points = of_kind[kind[counts.classes], counts.nodes]
+        best = np.zeros(len(problem.classes), dtype=np.int64)
+        if problem.shortlist is None:
+            np.maximum.at(best, counts.classes, points)
+        else:
+            best = of_kind.max(axis=1, initial=0)[kind]
         paid = np.flatnonzero(points)
         charges = Charges(self.name)
         charges.add(counts.columns[paid], points[paid])
@@ -55,7 +60,7 @@ class Preferences:
 
     def reads(self, problem: Problem) -> Iterable[IntArray | BoolArray]:
         """Points, and what company, soft spread and preferred domains read."""
-        yield _points(problem)
+        yield _points(problem)[0]
         yield from read_of_company(problem)
         yield from read_of_spread(problem)
         yield from read_of_domains(problem)
@@ -65,10 +70,17 @@ class Preferences:
         return {self.name: score(state)}
 
 
-def _points(problem: Problem) -> IntArray:
-    """[C, N] what the node alone is worth to one pod."""
-    return (
-        POINTS_PER_WEIGHT * preferred_nodes(problem)
-        + POINTS_PER_TAINT * intolerable_taints(problem)
-        + image_locality(problem) // IMAGE_SCORE_PER_POINT
+def _points(problem: Problem) -> tuple[IntArray, IntArray]:
+    """[K, N] what the node alone is worth to pods of each kind, and the kind of each class [C]."""
+    specs = [c.spec for c in problem.classes]
+    _, kind = distinct(
+        (spec.preferred_nodes, spec.tolerations, spec.images, spec.containers) for spec in specs
     )
+    _, first = np.unique(kind, return_index=True)
+    asked = [specs[c] for c in first.tolist()]
+    points = (
+        POINTS_PER_WEIGHT * preferred_nodes(problem, asked)
+        + POINTS_PER_TAINT * intolerable_taints(problem, asked)
+        + image_locality(problem, asked) // IMAGE_SCORE_PER_POINT
+    )
+    return points, kind
