@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from batchsched.sim.scenario import Scenario
-from batchsched.sim.trace import Arrivals, Draw, load_trace
+from batchsched.sim.trace import Draw, load_trace
 
 FOLDER = "BATCHSCHED_OPENB"
 NODES = "openb_node_list_all_node.csv"
@@ -21,16 +21,14 @@ def folder() -> Path | None:
     return Path(named) if named and (Path(named) / NODES).is_file() else None
 
 
-def scenario(path: Path, trace: str, arrivals: Arrivals, *, seed: int, load: float) -> Scenario:
+def scenario(path: Path, trace: str, draw: Draw) -> Scenario:
     """A trace as it is replayed: whole-GPU and CPU pods on all nodes.
 
     Args:
         path: The folder.
         trace: Which one.
-        arrivals: ``backlog``, or ``drawn`` over an hour.
-        seed: Of the order, or of the draw.
-        load: Drawn: GPUs that pods in flight would ask for at the end, as a multiple of all.
+        draw: How its pods arrive.
     """
     names = (NODES, f"openb_pod_list_{trace}.csv")
     files = [(name, (path / name).read_bytes()) for name in names]
-    return load_trace(files, Draw(arrivals, seed, load, span_s=3600.0))
+    return load_trace(files, draw)

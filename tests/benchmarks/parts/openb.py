@@ -15,6 +15,7 @@ from batchsched.scheduler import Limits
 from batchsched.sim.outcome import Outcome, outcome
 from batchsched.sim.policies import SCORES, greedy, solver
 from batchsched.sim.simulation import Simulation, with_timing
+from batchsched.sim.trace import Draw
 from tests.benchmarks.instances import openb as traces
 from tests.benchmarks.parts import Options, Row
 
@@ -24,6 +25,8 @@ WINDOWS_S = (10.0, 60.0, 600.0)
 BACKLOG_LIMIT_S, WINDOW_LIMIT_S = 10.0, 5.0
 LOAD = 1.1
 """More than there is, so that who packs better places more."""
+SPAN_S_MIN, WINDOWS_MIN = 900.0, 6
+"""How long pods arrive: at least so long, and for so many windows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,12 @@ class Setting:
         how = "backlog" if self.window_s is None else f"windows of {self.window_s:g} s"
         return f"openb {self.trace}, {how}"
 
+    def draw(self, seed: int) -> Draw:
+        """How its pods arrive: in an order, or at times, that come from the seed."""
+        if self.window_s is None:
+            return Draw("backlog", seed)
+        return Draw("drawn", seed, LOAD, max(SPAN_S_MIN, WINDOWS_MIN * self.window_s))
+
 
 def openb_backlog(options: Options) -> Iterator[Row]:
     """Every trace as one backlog."""
@@ -46,7 +55,7 @@ def openb_backlog(options: Options) -> Iterator[Row]:
 
 
 def openb_windows(options: Options) -> Iterator[Row]:
-    """Every trace as arrivals over an hour, in each width of window."""
+    """Every trace as arrivals, in each width of window."""
     yield from _all(
         options, [Setting(trace, width) for trace in traces.TRACES for width in WINDOWS_S]
     )
@@ -58,18 +67,16 @@ def _all(options: Options, settings: list[Setting]) -> Iterator[Row]:
         yield {"name": f"skipped: {traces.FOLDER} does not name a folder with the traces"}
         return
     for setting in settings:
-        found = {
-            policy: [_run(path, setting, policy, seed, options) for seed in range(options.seeds)]
-            for policy in POLICIES
-        }
-        for policy, runs in found.items():
-            yield _row(setting, policy, runs)
+        found = {}
+        for policy in POLICIES:
+            seeds = range(options.seeds)
+            found[policy] = [_run(path, setting, policy, seed, options) for seed in seeds]
+            yield _row(setting, policy, found[policy])
         yield _versus(setting, found)
 
 
 def _run(path: Path, setting: Setting, policy: str, seed: int, options: Options) -> Outcome:
-    arrivals = "backlog" if setting.window_s is None else "drawn"
-    scenario = traces.scenario(path, setting.trace, arrivals, seed=seed, load=LOAD)  # type: ignore[arg-type]
+    scenario = traces.scenario(path, setting.trace, setting.draw(seed))
     limit_s = BACKLOG_LIMIT_S if setting.window_s is None else WINDOW_LIMIT_S
     limits = Limits(time_limit_s=limit_s, workers=options.workers, seed=seed)
     decide = (
