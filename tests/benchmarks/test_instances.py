@@ -52,8 +52,8 @@ def test_a_backlog_asks_for_more_gpus_than_are_free_in_the_first_tier_of_two() -
     assert asked[first] + asked[second] > 1.4 * free
 
 
-def test_a_backlog_asks_for_more_cores_than_are_free_over_all_tiers() -> None:
-    snapshot = backlog(300, 1_200, 60)
+def test_a_coarse_backlog_asks_for_more_cores_than_are_free() -> None:
+    snapshot = backlog(300, 1_200, 60, coarse=3)
     asked = sum(dict(pod.spec.requests)["cpu"] for pod in pending(snapshot).pods)
     held = sum(dict(pod.requests).get("cpu", 0) for pod in holding(snapshot))
     there = sum(dict(node.allocatable)["cpu"] for node in snapshot.nodes)

@@ -1,8 +1,9 @@
 """Backlogs: many pods of some sixty shapes and four priorities, and too little room for each.
 
 In every tier more is asked for than fits. All tiers want GPUs in ones, twos, fours and eights, and
-nodes have them partly taken: the first tier runs out of whole nodes, the others of GPUs altogether.
-Each tier asks for some three tenths of the free cores, so that the last finds too few.
+nodes have them partly taken: the first tier runs out of whole nodes, the others of GPUs altogether,
+and nodes that are nearly full have little room for the rest. Coarse pods are three times as large:
+a node then holds one or two more, and no relaxation knows well how many that makes.
 """
 
 from itertools import cycle
@@ -26,7 +27,9 @@ PRIORITIES = (300, 200, 100, 0)
 CREATED = "2026-01-01T00:00:00Z"
 
 
-def backlog(nodes: int, pods: int, classes: int, *, load: float = 0.7, seed: int = 1) -> Snapshot:
+def backlog(
+    nodes: int, pods: int, classes: int, *, load: float = 0.9, coarse: int = 1, seed: int = 1
+) -> Snapshot:
     """Pods that ask for more than what is free, in every tier.
 
     Args:
@@ -35,11 +38,12 @@ def backlog(nodes: int, pods: int, classes: int, *, load: float = 0.7, seed: int
         classes: How many kinds of pods there are, as many of each priority; a third of them wants
             GPUs, a third one shape of node.
         load: The highest share of a node that running pods hold.
+        coarse: What cores and memory that pods ask for are multiplied by.
         seed: Of everything that is drawn.
     """
     random = np.random.default_rng(seed)
     made, running = loaded_nodes(random, nodes, load)
-    specs = _specs(random, classes)
+    specs = _specs(random, classes, coarse)
     kinds = random.integers(0, classes, pods).tolist()
     waiting = [
         make_pod(f"pod-{i:06}", namespace="batch", spec=specs[kind], pod={"created": CREATED})
@@ -77,7 +81,7 @@ def _running(i: int, shape: int, share: float) -> Pod:
     return make_pod(f"load-{i:05}", namespace="system", spec=spec, node=f"node-{i:05}")
 
 
-def _specs(random: np.random.Generator, classes: int) -> list[PodSpec]:
+def _specs(random: np.random.Generator, classes: int, coarse: int) -> list[PodSpec]:
     """The kinds of pods: priorities in turn, and within each what they want in turn."""
     gpus = {priority: cycle((8, 4, 2, 1)) for priority in PRIORITIES}
     shapes = {priority: cycle(range(len(SHAPES))) for priority in PRIORITIES}
@@ -85,8 +89,8 @@ def _specs(random: np.random.Generator, classes: int) -> list[PodSpec]:
     for i in range(classes):
         priority, want = PRIORITIES[i % len(PRIORITIES)], i // len(PRIORITIES) % 3
         amounts = {
-            "cpu": int(random.integers(2, 49)) * 500,
-            "memory": int(random.integers(2, 97)) * GIB,
+            "cpu": int(random.integers(1, 17)) * 500 * coarse,
+            "memory": int(random.integers(1, 33)) * GIB * coarse,
         }
         shape = None
         if want == 0:

@@ -38,7 +38,8 @@ def _every_rule(random: Random, _: int) -> Snapshot:
 
 def _backlog(random: Random, seed: int) -> Snapshot:
     nodes = random.choice([20, 50, 100, 300])
-    return backlog(nodes, 4 * nodes, random.choice([5, 20, 60]), seed=seed)
+    classes, coarse = random.choice([5, 20, 60]), random.choice([1, 3])
+    return backlog(nodes, 4 * nodes, classes, coarse=coarse, seed=seed)
 
 
 def _distinct(random: Random, seed: int) -> Snapshot:
