@@ -32,6 +32,7 @@ class Search:
     deterministic: bool = False
     workers: int = 1
     seed: int = 0
+    presolve: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ def _parameters(search: Search) -> Any:  # noqa: ANN401 -- OR-Tools has no stubs
     parameters = helper.SatParameters()
     parameters.num_workers = search.workers
     parameters.random_seed = search.seed
+    parameters.cp_model_presolve = search.presolve
     # One search with every row in its relaxation: without it a gang of 23 on nodes for 20 was open
     # after 60 s, with it it is closed in 0.02 s. From 8 workers on, CP-SAT has one by itself.
     if search.workers == 1:

@@ -170,6 +170,7 @@ class Flight:
         """
         workers, cutting = self._work.workers, True
         draw = Draw(self._model, self._program, self._work.seed)
+        search = Search(draw, self._objectives)
         with ThreadPoolExecutor(1) as beside:
             climb: Future[bool] | None = None
             while (i := self._first_open()) is not None and self._left(until_s) > 0:
@@ -178,19 +179,19 @@ class Flight:
                 if climb is not None and (workers == 1 or climb.done()):
                     cutting, climb = self._told(climb.result()), None
                     continue
-                self._search(draw, until_s, climb)
+                self._search(search, until_s, climb)
                 if climb is None and self._first_open() == i and self._left(until_s) > 0:
                     if self._program.width <= COLUMNS_MAX:
                         self._ask(i, self._left(until_s) / 2)
                     cutting = True
 
-    def _search(self, draw: Draw, until_s: float, climb: "Future[bool] | None") -> None:
+    def _search(self, search: Search, until_s: float, climb: "Future[bool] | None") -> None:
         """Search neighbourhoods, with one worker less while somebody climbs."""
         start_s = self._work.clock()
         workers = self._work.workers - (climb is not None)
-        search = Search(draw, self.point, self._objectives, workers)
         news = climb.done if climb is not None else lambda: False
-        search.run(self.bounds, self._work.budget, self._left(until_s), news)
+        left_s = self._left(until_s)
+        search.run(self.point, self.bounds, self._work.budget, left_s, workers=workers, news=news)
         self._work.took("search", start_s)
 
     def _close(self, until_s: float) -> None:

@@ -55,7 +55,7 @@ class Draw:
         nodes = len(model.problem.nodes)
         self._by_node = np.argsort(model.counts.nodes, kind="stable")
         self._first = np.searchsorted(model.counts.nodes[self._by_node], np.arange(nodes + 1))
-        self._bundle_of = {c: bundle for bundle in model.bundles for c in bundle.classes.tolist()}
+        self._priority = np.array([c.priority for c in model.problem.classes], dtype=np.int64)
         added = program.columns >= program.counts
         self._added = program.columns[added]
         of_row = np.bincount(program.entry_rows[added], minlength=program.height)
@@ -106,9 +106,12 @@ class Draw:
         return weight
 
     def _fit(self, x: IntArray, c: int) -> FloatArray:
-        """[N] what share of one pod of a class the room that is left would hold, 1 at most."""
+        """[N] what share of one pod of a class would fit, 1 at most, where no lower one counts.
+
+        Pods of lower priority would have to give way: the tiers are lexicographic.
+        """
         problem, counts = self._problem, self._counts
-        used = np.flatnonzero(x)
+        used = np.flatnonzero((x > 0) & (self._priority[counts.classes] >= self._priority[c]))
         room = problem.free.copy()
         taken = x[used, None] * problem.requests[counts.classes[used]]
         np.subtract.at(room, counts.nodes[used], taken)

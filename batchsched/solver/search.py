@@ -12,146 +12,175 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from batchsched.solver.attempt import Attempt, Attempter, by_cpsat, by_scip
 from batchsched.solver.budget import Budget
 from batchsched.solver.incumbent import Incumbent
-from batchsched.solver.mip import Attempt, attempt
 from batchsched.solver.neighbourhood import COLUMNS_MAX, Draw, Neighbourhood
 from batchsched.solver.program import NO_LIMIT, Program, Rows
 from batchsched.solver.workers import Future, ThreadPoolExecutor, done_of
 
 IntArray = npt.NDArray[np.int64]
 
-NODES_MIN, NODES_START = 4, 24
+NODES_MIN, NODES_START = 4, 12
 """Nodes of a neighbourhood: at least, and at first."""
-STEP_S_MAX = 1.0
-"""What one neighbourhood may take."""
+STEP_S_MAX = 0.25
+"""What one neighbourhood may take. Many small steps find more than few large ones: on a backlog of
+large pods, 12 nodes at a time came to the bound in 6 s, 60 nodes at a time to half of the way."""
+STEP_S_WANTED = 0.05
+"""What one should take; it gets more nodes where it took less."""
 FAILURES_MAX = 60
 """Neighbourhoods in a row that bring nothing before the search says so."""
 WEIGHT_MAX = 400
-"""By how much more a pod of one tier weighs than one of the next, at most: larger ones are beyond
-what a solver in floating point tells apart over four tiers. What comes back is compared exactly."""
+"""By how much more a pod of the tier that is pushed weighs than one of those below it, at most:
+more makes a part hard to solve. What comes back is compared exactly."""
 GAIN_MAX = 60
-"""Pods that a neighbourhood may gain for one tier without the next weighing too much."""
+"""Pods that a neighbourhood may gain for the tiers below without these weighing too much."""
 WORK_PER_COLUMN_S, WORK_PER_STEP_S = 5e-6, 1e-3
 """Deterministic seconds that a neighbourhood is counted for."""
 
 
+@dataclass(slots=True, eq=False)
+class _Arm:
+    """One of the solvers that take turns, and the size of neighbourhood that suits it."""
+
+    attempt: Attempter
+    size: int = NODES_START
+
+    def learn(self, *, finished: bool, gained: bool, took_s: float, full: bool) -> None:
+        """Take fewer nodes where there was too little time, more where there was too little gain."""
+        if not finished or took_s > STEP_S_MAX / 2:
+            self.size = max(self.size * 3 // 4, NODES_MIN)
+        elif not gained and not full and took_s < STEP_S_WANTED:
+            self.size = self.size * 9 // 8 + 1
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Step:
-    """A neighbourhood that is being solved: where its columns stood, and from which size."""
+    """A neighbourhood that is being solved: by whom, where its columns stood, since when."""
 
+    arm: _Arm
     where: Neighbourhood
     before: IntArray
-    size: int
+    since_s: float
+    """What was left of the budget when it began."""
     part: tuple[Program, IntArray]
     """The program over the columns, and what it is to maximise."""
 
 
 class Search:
-    """One search over one program.
+    """One search over one program; what it learns of sizes stays from run to run.
 
     Args:
         draw: Where neighbourhoods come from.
-        point: The incumbent, which is changed in place.
         objectives: [width] each, highest tier first.
-        workers: How many neighbourhoods at a time.
     """
 
-    def __init__(
-        self, draw: Draw, point: Incumbent, objectives: Sequence[IntArray], workers: int
-    ) -> None:
-        """Start from the incumbent as it is."""
-        self._draw, self._point, self._objectives = draw, point, tuple(objectives)
-        self._workers = workers
-        self._size, self._failures, self._turn = NODES_START, 0, 0
-        self.values = [int(objective @ point.x) for objective in self._objectives]
+    def __init__(self, draw: Draw, objectives: Sequence[IntArray]) -> None:
+        """Nothing is learned yet."""
+        self._draw, self._objectives = draw, tuple(objectives)
+        self._arms = (_Arm(by_scip), _Arm(by_cpsat))
+        self._turn = self._failures = 0
 
     def run(
         self,
+        point: Incumbent,
         bounds: Sequence[int],
         budget: Budget,
         limit_s: float,
+        *,
+        workers: int,
         news: Callable[[], bool] = lambda: False,
     ) -> None:
         """Search until the first open tier meets its bound, nothing more is found, or time is up.
 
         Args:
+            point: The incumbent, which is changed in place.
             bounds: On each tier, those above held at their values.
             budget: To be spent from.
             limit_s: How much of it.
+            workers: How many neighbourhoods at a time.
             news: Asked now and then whether there is another reason to stop.
         """
         until_s = max(budget.remaining_s - limit_s, 0.0)
-        first = self._open(bounds)[:1]
+        first = self._open(point, bounds)[:1]
         self._failures = 0
         running: dict[Future[Attempt], _Step] = {}
 
         def goes_on() -> bool:
             tired = self._failures >= FAILURES_MAX or budget.remaining_s <= until_s
-            return bool(first) and not tired and self._open(bounds)[:1] == first and not news()
+            return bool(first) and not tired and self._open(point, bounds)[:1] == first
 
-        with ThreadPoolExecutor(self._workers) as pool:
-            while goes_on() or running:
-                if goes_on() and len(running) < self._workers:
-                    step = self._step(bounds, [each.where for each in running.values()])
-                    limit_s = min(STEP_S_MAX, budget.remaining_s - until_s)
-                    future = pool.submit(attempt, *step.part, limit_s, counted=budget.deterministic)
-                    budget.spend(len(step.before) * WORK_PER_COLUMN_S + WORK_PER_STEP_S)
+        with ThreadPoolExecutor(workers) as pool:
+            while running or (goes_on() and not news()):
+                if len(running) < workers and goes_on() and not news():
+                    busy = [each.where.nodes for each in running.values()]
+                    step = self._step(point, bounds, busy, budget)
+                    left_s = min(STEP_S_MAX, budget.remaining_s - until_s)
+                    counted = budget.deterministic
+                    future = pool.submit(step.arm.attempt, *step.part, left_s, counted=counted)
                     running[future] = step
                     continue
                 for future in done_of(running):
-                    self._finish(running.pop(future), future.result())
+                    self._finish(point, running.pop(future), future.result(), budget)
 
-    def _open(self, bounds: Sequence[int]) -> list[int]:
+    def _open(self, point: Incumbent, bounds: Sequence[int]) -> list[int]:
         """The tiers that are below their bounds."""
-        pairs = zip(self.values, bounds, strict=True)
-        return [i for i, (value, bound) in enumerate(pairs) if value < bound]
+        values = (int(objective @ point.x) for objective in self._objectives)
+        return [i for i, (v, bound) in enumerate(zip(values, bounds, strict=True)) if v < bound]
 
-    def _step(self, bounds: Sequence[int], others: Sequence[Neighbourhood]) -> _Step:
+    def _step(
+        self, point: Incumbent, bounds: Sequence[int], busy: Sequence[IntArray], budget: Budget
+    ) -> _Step:
         """The next neighbourhood: for the first open tier, and in turn for the others."""
-        open_tiers = self._open(bounds)
+        open_tiers = self._open(point, bounds)
         self._turn += 1
-        at = open_tiers[0 if self._turn % 2 else (self._turn // 2) % len(open_tiers)]
-        busy = [each.nodes for each in others]
-        where = self._draw.draw(self._point, self._objectives[at], self._size, busy)
+        arm, turn = self._arms[self._turn % 2], self._turn // 2
+        at = open_tiers[0 if turn % 2 else (turn // 2) % len(open_tiers)]
+        where = self._draw.draw(point, self._objectives[at], arm.size, busy)
         columns = where.columns
-        part, before = self._point.part(columns), self._point.x[columns].copy()
-        objective = np.zeros(len(columns), dtype=np.int64)
-        weight = 1
-        for i in reversed(range(len(self._objectives))):
-            own = self._objectives[i][columns]
-            now = int(own @ before)
-            if i < open_tiers[0]:
+        before = point.x[columns].copy()
+        part = self._part(point.part(columns), columns, before, at)
+        budget.spend(len(columns) * WORK_PER_COLUMN_S + WORK_PER_STEP_S)
+        return _Step(arm, where, before, budget.remaining_s, part)
+
+    def _part(
+        self, part: Program, columns: IntArray, before: IntArray, at: int
+    ) -> tuple[Program, IntArray]:
+        """The part with the tiers above held, and what to maximise: the tier, then those below."""
+        below = np.zeros(len(columns), dtype=np.int64)
+        for i, objective in enumerate(self._objectives):
+            own = objective[columns]
+            if i < at and np.any(own):
                 used = np.flatnonzero(own)
+                now = int(own @ before)
                 part = part.with_rows(Rows.one(used, own[used], now, NO_LIMIT))
-            elif np.any(own):
-                objective += weight * own
-                weight *= min(abs(now) + GAIN_MAX, WEIGHT_MAX)
-        return _Step(where, before, self._size, (part, objective))
+            elif i > at:
+                below += own
+        weight = min(abs(int(below @ before)) + GAIN_MAX, WEIGHT_MAX) if np.any(below) else 1
+        return part, weight * self._objectives[at][columns] + below
 
-    def _finish(self, step: _Step, answer: Attempt) -> None:
-        """Take what a neighbourhood brought, if it is better or as good; adapt the size."""
-        gained = self._take(step, answer.x) if answer.x is not None else False
+    def _finish(self, point: Incumbent, step: _Step, answer: Attempt, budget: Budget) -> None:
+        """Take what a neighbourhood brought, if it is better or as good; learn its size."""
+        gained = self._take(point, step, answer.x) if answer.x is not None else False
         self._failures = 0 if gained else self._failures + 1
-        if gained or step.size != self._size:
-            return
-        if not answer.finished:
-            self._size = max(self._size // 2, NODES_MIN)
-        elif len(step.before) < COLUMNS_MAX:
-            self._size = self._size * 5 // 4 + 1
+        step.arm.learn(
+            finished=answer.finished,
+            gained=gained,
+            took_s=step.since_s - budget.remaining_s,
+            full=len(step.before) >= COLUMNS_MAX,
+        )
 
-    def _take(self, step: _Step, x: IntArray) -> bool:
+    def _take(self, point: Incumbent, step: _Step, x: IntArray) -> bool:
         """Move there if that is not worse, tier by tier; whether it is better.
 
         As good is good enough to move, so that the search does not stand still.
         """
         columns = step.where.columns
-        if np.any(self._point.x[columns] != step.before):  # a shared column has moved
+        if np.any(point.x[columns] != step.before):  # a shared column has moved
             return False
         moved = np.flatnonzero(x != step.before)
         change = x[moved] - step.before[moved]
         gains = [int(own[columns[moved]] @ change) for own in self._objectives]
-        if gains < [0] * len(gains) or not self._point.put(columns[moved], x[moved]):
+        if gains < [0] * len(gains) or not point.put(columns[moved], x[moved]):
             return False
-        self.values = [value + gain for value, gain in zip(self.values, gains, strict=True)]
         return any(gains)

@@ -1,11 +1,12 @@
-"""SCIP gives good points for parts of a program; what it gives is checked by whoever asks."""
+"""Both solvers give good points for parts of a program; they are checked by whoever asks."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ortools.linear_solver.python import model_builder_helper as helper
 
-from batchsched.solver.mip import attempt
+from batchsched.solver.attempt import by_cpsat, by_scip
 from batchsched.solver.program import Program
 from tests.solver.programs import best, programs
 
@@ -15,8 +16,11 @@ def test_the_installed_solver_library_has_scip() -> None:
     assert helper.ModelSolverHelper("scip").solver_is_supported()
 
 
-@given(programs(), st.data())
-def test_the_point_is_the_optimum_of_a_small_program(program: Program, data: st.DataObject) -> None:
+@pytest.mark.parametrize("attempt", [by_scip, by_cpsat])
+@given(program=programs(), data=st.data())
+def test_the_point_is_the_optimum_of_a_small_program(
+    attempt: Attempter, program: Program, data: st.DataObject
+) -> None:
     """By the clock and by counted work."""
     weights = st.lists(st.integers(-5, 5), min_size=program.width, max_size=program.width)
     objective = np.array(data.draw(weights), dtype=np.int64)
