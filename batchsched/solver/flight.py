@@ -115,11 +115,23 @@ class Flight:
         """Bounds and a good point, before anything is searched."""
         if self._base is None:
             self._ask_the_quotient(until_s)
-            if self._first_open() is None:
-                return
+        else:
+            self._sketch(self._base)
+        if self._first_open() is None:
+            return
         if alternative is not None:
             self._start_from(alternative())
-        self._told(self._climb(until_s, 0))
+
+    def _sketch(self, base: Program) -> None:
+        """Bounds and a point from a relaxation that merges what is nearly alike."""
+        start_s = self._work.clock()
+        sketch = self._ladder.sketch(self.values, self._work.budget)
+        self._work.took("relax", start_s)
+        if sketch is not None and self._first_open() is not None:
+            start_s = self._work.clock()
+            greedy = Greedy(self._model, Incumbent(base), self._work.budget)
+            self._start_from(greedy.complete(sketch=sketch).x)
+            self._work.took("search", start_s)
 
     def _ask_the_quotient(self, until_s: float) -> None:
         """A bound on the first open tier that symmetry makes cheap."""
@@ -168,14 +180,14 @@ class Flight:
 
         With one worker the climb comes first: the order of events is then always the same.
         """
-        workers, cutting = self._work.workers, True
+        workers, cutting, rounds = self._work.workers, True, 0
         draw = Draw(self._model, self._program, self._work.seed)
         search = Search(draw, self._objectives)
         with ThreadPoolExecutor(1) as beside:
             climb: Future[bool] | None = None
             while (i := self._first_open()) is not None and self._left(until_s) > 0:
                 if cutting and climb is None:
-                    climb = beside.submit(self._climb, until_s, ROUNDS_MAX)
+                    climb, rounds = beside.submit(self._climb, until_s, rounds), ROUNDS_MAX
                 if climb is not None and (workers == 1 or climb.done()):
                     cutting, climb = self._told(climb.result()), None
                     continue

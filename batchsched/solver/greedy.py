@@ -16,6 +16,7 @@ from batchsched.solver.budget import Budget
 from batchsched.solver.incumbent import Incumbent
 from batchsched.solver.model import Bundle, Cells, Model
 from batchsched.solver.program import NO_LIMIT
+from batchsched.solver.quotient import Sketch
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -59,18 +60,22 @@ class Greedy:
         self._idle[counts.nodes[point.x[: len(counts)] > 0]] = False
         self._most = float((problem.free @ self._value).max(initial=0.0))
 
-    def complete(self, targets: IntArray | None = None) -> Incumbent:
+    def complete(self, targets: IntArray | None = None, sketch: Sketch | None = None) -> Incumbent:
         """Place what more can be placed, priority by priority.
 
         Args:
             targets: [counts] where the pods of a priority go first, as far as there is room (a
                 fractional point rounded down); what is then unplaced goes greedily.
+            sketch: The same for nodes that are nearly alike: how many of a class go to all of them.
         """
         for _, units in groupby(self._units(), key=self._priority):
             level = list(units)
             if targets is not None:
                 for unit in level:
                     self._aim(unit, targets)
+            if sketch is not None:
+                for unit in level:
+                    self._share_out(unit, sketch)
             for unit in level:
                 if self.budget.expired:
                     return self.point
@@ -100,6 +105,23 @@ class Greedy:
             if self.point.raise_by(column, amount):
                 self._take(unit, cells.nodes[at : at + 1], np.array([amount]))
         self.point.forget()
+
+    def _share_out(self, unit: "Bundle | int", sketch: Sketch) -> None:
+        """Give the nodes of each part their share of a class, tightest fit first; bundles wait."""
+        if isinstance(unit, Bundle):
+            return
+        cells = self.model.cells(np.array([unit]))
+        part = sketch.part[cells.columns]
+        number, of_cell, size = np.unique(part, return_inverse=True, return_counts=True)
+        shares = np.rint(sketch.mean[number] * size).astype(np.int64)
+        for p in np.flatnonzero(shares > 0).tolist():
+            room = self._room(cells.columns)
+            if room is None:
+                return
+            at = np.flatnonzero(of_cell == p)
+            order = at[np.argsort(self._leftover(unit, cells.nodes[at]), kind="stable")]
+            most = min(room.together, int(shares[p]))
+            self._fill(unit, cells, order, _Room(room.each, most))
 
     def _priority(self, unit: "Bundle | int") -> int:
         members = unit.classes.tolist() if isinstance(unit, Bundle) else [unit]

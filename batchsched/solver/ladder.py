@@ -15,7 +15,8 @@ import numpy.typing as npt
 from batchsched.solver.budget import Budget
 from batchsched.solver.cuts import rounded_rows, small_rows
 from batchsched.solver.program import Program
-from batchsched.solver.relax import Relaxation, highest, lagrangian, relax
+from batchsched.solver.quotient import Parts, Quotient, Sketch, merged, nearly_alike
+from batchsched.solver.relax import Relaxation, glop, highest, lagrangian, relax
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -95,6 +96,45 @@ class Ladder:
     def learn(self, i: int, values: Sequence[int], bound: int) -> None:
         """Take note of a bound on tier i that somebody else proved, for these values above it."""
         self._proven[i].append(Rung(self._whole, tuple(values[:i]), None, bound))
+
+    def sketch(self, values: Sequence[int], budget: Budget) -> Sketch | None:
+        """Bound every open tier by a relaxation in which what is nearly alike is merged.
+
+        Args:
+            values: What the incumbent is worth.
+            budget: To be spent from.
+
+        Returns:
+            What the lowest tier's relaxation says; ``None`` where little is alike, or nothing open.
+        """
+        parts = nearly_alike(self._with_cuts, self._objectives)
+        budget.spend(len(self._with_cuts.columns) * WORK_PER_ENTRY_S)
+        if parts is None:
+            return None
+        mean: FloatArray | None = None
+        held: tuple[int, ...] = ()
+        for i, objective in enumerate(self._objectives):
+            bound = self.bounds([*held, *values[i:]])[i]
+            if mean is not None or values[i] < bound:
+                small = self._merged(held, objective, parts)
+                limit_s, counted = budget.remaining_s, budget.deterministic
+                solved = glop(small.program, small.objective, limit_s, deterministic=counted)
+                if solved is None:
+                    break
+                mean, duals = solved[0], (solved[1] / small.row_size)[small.row_part]
+                program = self._held(held)
+                found = lagrangian(program, objective, duals)
+                self._rungs[i] = Rung(program, held, duals, found)
+                bound = min(bound, found)
+            held = (*held, bound)
+        return None if mean is None else Sketch(mean, parts.columns)
+
+    def _merged(self, held: tuple[int, ...], objective: IntArray, parts: Parts) -> Quotient:
+        """The merged relaxation; each row that holds a tier is a part of its own."""
+        program = self._held(held)
+        first = int(parts.rows.max(initial=-1)) + 1
+        own = first + np.arange(program.height - len(parts.rows))
+        return merged(program, objective, Parts(parts.columns, np.append(parts.rows, own)))
 
     def climb(self, values: Sequence[int], budget: Budget, limit_s: float, *, rounds: int) -> bool:
         """Relax every tier that is open, the higher ones held at their bounds.

@@ -47,7 +47,7 @@ class _Arm:
     size: int = NODES_START
 
     def learn(self, *, finished: bool, gained: bool, took_s: float, full: bool) -> None:
-        """Take fewer nodes where there was too little time, more where there was too little gain."""
+        """Take fewer nodes where time was short, more where nothing came of few."""
         if not finished or took_s > STEP_S_MAX / 2:
             self.size = max(self.size * 3 // 4, NODES_MIN)
         elif not gained and not full and took_s < STEP_S_WANTED:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ortools.linear_solver.python import model_builder_helper as helper
 
-from batchsched.solver.attempt import by_cpsat, by_scip
+from batchsched.solver.attempt import Attempter, by_cpsat, by_scip
 from batchsched.solver.program import Program
 from tests.solver.programs import best, programs
 

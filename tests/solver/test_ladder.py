@@ -1,5 +1,7 @@
 """The ladder bounds each tier for any values of the tiers above, cut or not."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,8 @@ from hypothesis import strategies as st
 from batchsched.solver.budget import Budget
 from batchsched.solver.ladder import Ladder
 from batchsched.solver.program import Program
-from tests.solver.programs import points, program_of, programs
+from tests.solver.programs import ABSENT, best, points, program_of, programs
+from tests.solver.test_quotient import copies
 
 
 @given(programs(width_max=4), st.data(), st.integers(0, 3))
@@ -32,6 +35,26 @@ def test_no_point_that_reaches_the_values_above_passes_a_bound(
                 if all(int(o @ x) >= v for o, v in zip(objectives[:i], values, strict=False))
             ]
             assert max(reaching) <= bounds[i]
+
+
+@given(programs(width_max=2, upper_max=2), st.data(), st.integers(2, 3))
+def test_a_sketch_of_nodes_that_are_nearly_alike_bounds_what_each_of_them_takes(
+    program: Program, data: st.DataObject, count: int
+) -> None:
+    """Copies whose rows allow a little more or less are merged; the bounds hold for the whole."""
+    whole = copies(program, count)
+    extra = data.draw(st.lists(st.integers(0, 1), min_size=whole.height, max_size=whole.height))
+    upper = whole.row_upper + np.where(whole.row_upper < ABSENT, np.array(extra, np.int64), 0)
+    whole = replace(whole, row_upper=upper)
+    weights = st.lists(st.integers(0, 4), min_size=program.width, max_size=program.width)
+    objectives = [np.tile(np.array(data.draw(weights), np.int64), count) for _ in range(2)]
+    ladder = Ladder(whole, objectives, [None] * 2)
+    ladder.sketch([int(o @ whole.lower) for o in objectives], Budget(100.0, None))
+    first = best(whole, objectives[0])
+    top = [x for x in points(whole) if int(objectives[0] @ x) == first]
+    bounds = ladder.bounds([first, 0])
+    assert first <= bounds[0]
+    assert max(int(objectives[1] @ x) for x in top) <= bounds[1]
 
 
 def test_what_somebody_else_proved_counts_where_it_was_proved() -> None:
