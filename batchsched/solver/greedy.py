@@ -39,10 +39,18 @@ class Greedy:
         budget: When to stop.
         pack: Open an idle node only when no other has room, and then the largest, so that few are
             opened.
+        small_first: Place the smallest of a priority first, not the largest: more pods where there
+            is not enough room for all.
     """
 
     def __init__(
-        self, model: Model, point: Incumbent, budget: Budget, *, pack: bool = False
+        self,
+        model: Model,
+        point: Incumbent,
+        budget: Budget,
+        *,
+        pack: bool = False,
+        small_first: bool = False,
     ) -> None:
         """Weigh the resources by scarcity, and see what room the incumbent leaves."""
         problem = model.problem
@@ -55,6 +63,7 @@ class Greedy:
         counts = model.counts
         taken = point.x[: len(counts), None] * problem.requests[counts.classes]
         np.subtract.at(self._left, counts.nodes, taken)
+        self._sign = -1.0 if small_first else 1.0
         self._idle = np.full(len(problem.nodes), pack)
         self._idle[problem.fixed_node[problem.fixed_node >= 0]] = False
         self._idle[counts.nodes[point.x[: len(counts)] > 0]] = False
@@ -135,7 +144,8 @@ class Greedy:
 
     def _rank(self, unit: "Bundle | int") -> tuple[int, float, int]:
         members = unit.classes.tolist() if isinstance(unit, Bundle) else [unit]
-        return -self._priority(unit), -max(float(self._weight[c]) for c in members), members[0]
+        weight = max(float(self._weight[c]) for c in members)
+        return -self._priority(unit), -self._sign * weight, members[0]
 
     def _place_bundle(self, bundle: Bundle) -> None:
         """Place the classes of a bundle as far as they go; keep that only if its rows then hold."""

@@ -102,16 +102,26 @@ class _Solve:
 
     def run(self) -> Solution:
         start = self.clock()
-        greedy_s = max(self.budget.remaining_s * GREEDY_SHARE, GREEDY_S_MIN)
-        budget = Budget(greedy_s, None if self.limits.deterministic else self.clock)
-        x = Greedy(self.model, Incumbent(self._base), budget).complete().x
-        self._took("greedy", start)
         flights = _flights(self.model.stages)
+        x = self._first_answer([stage.tier for stage in flights[0]])
+        self._took("greedy", start)
         weights = [sum(_weight(stage.tier) for stage in flight) for flight in flights]
         for i, flight in enumerate(flights):
             share_s = self.budget.remaining_s * weights[i] / sum(weights[i:])
             x = self._fly(flight, x, share_s, first=i == 0)
         return Solution(x, tuple(self.held), self.seconds)
+
+    def _first_answer(self, tiers: Sequence[Tier]) -> IntArray:
+        """The greedy's point: large pods first; small ones first too, where not all fit."""
+        greedy_s = max(self.budget.remaining_s * GREEDY_SHARE, GREEDY_S_MIN)
+        budget = Budget(greedy_s, None if self.limits.deterministic else self.clock)
+        best = Greedy(self.model, Incumbent(self._base), budget).complete().x
+        objectives = [tier.objective(len(best)) for tier in tiers]
+        worth = [int(objective @ best) for objective in objectives]
+        if all(tier.highest == value for tier, value in zip(tiers, worth, strict=True)):
+            return best
+        other = Greedy(self.model, Incumbent(self._base), budget, small_first=True).complete().x
+        return other if [int(objective @ other) for objective in objectives] > worth else best
 
     def _fly(
         self, stages: Sequence[Stage], x: IntArray, share_s: float, *, first: bool
