@@ -180,22 +180,23 @@ class Flight:
 
         With one worker the climb comes first: the order of events is then always the same.
         """
-        workers, cutting, rounds = self._work.workers, True, 0
-        draw = Draw(self._model, self._program, self._work.seed)
-        search = Search(draw, self._objectives)
+        workers, rounds = self._work.workers, 0
+        search = Search(Draw(self._model, self._program, self._work.seed), self._objectives)
+        fruitless: list[int] | None = None
         with ThreadPoolExecutor(1) as beside:
             climb: Future[bool] | None = None
             while (i := self._first_open()) is not None and self._left(until_s) > 0:
-                if cutting and climb is None:
+                if climb is None and fruitless != self.values + self.bounds:
                     climb, rounds = beside.submit(self._climb, until_s, rounds), ROUNDS_MAX
                 if climb is not None and (workers == 1 or climb.done()):
-                    cutting, climb = self._told(climb.result()), None
+                    told = self._told(climb.result())
+                    climb, fruitless = None, None if told else self.values + self.bounds
                     continue
                 self._search(search, until_s, climb)
-                if climb is None and self._first_open() == i and self._left(until_s) > 0:
-                    if self._program.width <= COLUMNS_MAX:
-                        self._ask(i, self._left(until_s) / 2)
-                    cutting = True
+                stuck = climb is None and self._first_open() == i and self._left(until_s) > 0
+                if stuck and self._program.width <= COLUMNS_MAX:
+                    self._ask(i, self._left(until_s) / 2)
+            self._ladder.stop()
 
     def _search(self, search: Search, until_s: float, climb: "Future[bool] | None") -> None:
         """Search neighbourhoods, with one worker less while somebody climbs."""

@@ -16,7 +16,7 @@ from batchsched.solver.budget import Budget
 from batchsched.solver.cuts import rounded_rows, small_rows
 from batchsched.solver.program import Program
 from batchsched.solver.quotient import Parts, Quotient, Sketch, merged, nearly_alike
-from batchsched.solver.relax import Relaxation, glop, highest, lagrangian, relax
+from batchsched.solver.relax import Interrupt, Relaxation, glop, highest, lagrangian, relax
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -78,6 +78,7 @@ class Ladder:
         )
         self._proven = [[Rung(program, (), None, most)] for most in self._known]
         self._rungs: list[Rung | None] = [None] * len(self._known)
+        self._interrupt = Interrupt()
         self._relaxations: dict[int, tuple[tuple[tuple[int, ...], int], Relaxation]] = {}
         self.point: FloatArray | None = None
         """A fractional point [width] that all rungs relaxed so far accept, or ``None``."""
@@ -96,6 +97,10 @@ class Ladder:
     def learn(self, i: int, values: Sequence[int], bound: int) -> None:
         """Take note of a bound on tier i that somebody else proved, for these values above it."""
         self._proven[i].append(Rung(self._whole, tuple(values[:i]), None, bound))
+
+    def stop(self) -> None:
+        """End a climb that runs in another thread; nothing is relaxed any more."""
+        self._interrupt.fire()
 
     def sketch(self, values: Sequence[int], budget: Budget) -> Sketch | None:
         """Bound every open tier by a relaxation in which what is nearly alike is merged.
@@ -195,7 +200,13 @@ class Ladder:
         if known is not None and known[0] == (held, program.height):
             self.point = known[1].x
             return known[1]
-        relaxed = relax(program, objective, limit_s, deterministic=budget.deterministic)
+        relaxed = relax(
+            program,
+            objective,
+            limit_s,
+            deterministic=budget.deterministic,
+            interrupt=self._interrupt,
+        )
         budget.spend(len(program.columns) * WORK_PER_ENTRY_S)
         if relaxed.x is not None:
             self.point = relaxed.x

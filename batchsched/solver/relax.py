@@ -7,6 +7,7 @@ Bounds).
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,11 +35,35 @@ class Relaxation:
     bound: int
 
 
+class Interrupt:
+    """Stops relaxations from another thread, the one that runs and all that would follow."""
+
+    def __init__(self) -> None:
+        """Nothing is stopped yet."""
+        self.fired = False
+        self._solver: Any = None
+
+    def watch(self, solver: Any) -> None:  # noqa: ANN401 -- OR-Tools has no stubs here
+        """Take this solver for the one that runs."""
+        self._solver = solver
+
+    def fire(self) -> None:
+        """Stop."""
+        self.fired = True
+        if self._solver is not None:
+            self._solver.interrupt_solve()
+
+
 def relax(
-    program: Program, objective: IntArray, limit_s: float, *, deterministic: bool
+    program: Program,
+    objective: IntArray,
+    limit_s: float,
+    *,
+    deterministic: bool,
+    interrupt: Interrupt | None = None,
 ) -> Relaxation:
     """Maximise ``objective . x`` over the relaxed program with GLOP: a vertex and a bound."""
-    solved = glop(program, objective, limit_s, deterministic=deterministic)
+    solved = glop(program, objective, limit_s, deterministic=deterministic, interrupt=interrupt)
     top = highest(program, objective)
     if solved is None:
         return Relaxation(None, None, np.inf, top)
@@ -65,7 +90,12 @@ def quick_bound(
 
 
 def glop(
-    program: Program, objective: IntArray, limit_s: float, *, deterministic: bool
+    program: Program,
+    objective: IntArray,
+    limit_s: float,
+    *,
+    deterministic: bool,
+    interrupt: Interrupt | None = None,
 ) -> tuple[FloatArray, FloatArray] | None:
     """A point [width] and duals [height], >= 0 where they price upper bounds of rows."""
     scale = row_scale(program)
@@ -75,6 +105,10 @@ def glop(
         solver.set_solver_specific_parameters(f"max_deterministic_time: {limit_s}")
     else:
         solver.set_time_limit_in_seconds(limit_s)
+    if interrupt is not None:
+        interrupt.watch(solver)
+        if interrupt.fired:
+            return None
     solver.solve(model)
     if not solver.has_solution():
         return None
