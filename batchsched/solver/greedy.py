@@ -1,33 +1,29 @@
 """Greedy: best fit by priority, gangs whole or not at all. Feasible, and there at once.
 
-Classes go by priority, then largest first. A class whose columns share no more than one row (that
-of its size, say) is placed in one stroke over all nodes; others pod by pod through ``Incumbent``.
+Classes go by priority, then largest first, each in few strokes over all nodes (``Room``); where a
+rule's own columns have to move for it, through the repairs of ``Incumbent``.
 The score prefers the node that is left with the least, each resource weighed by how scarce it is,
 so that pods without a GPU stay off the nodes with one.
 """
 
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Iterable
+from itertools import groupby, islice
 
 import numpy as np
 import numpy.typing as npt
 
 from batchsched.solver.budget import Budget
 from batchsched.solver.incumbent import Incumbent
-from batchsched.solver.model import Bundle, Cells, Model
-from batchsched.solver.program import NO_LIMIT
+from batchsched.solver.model import Bundle, Model
 from batchsched.solver.quotient import Sketch
+from batchsched.solver.room import Room
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Room:
-    """By how much each of some columns may rise, and all of them together."""
-
-    each: IntArray
-    together: int
+ATTEMPTS_MAX = 5
+"""Places that are tried for the first of several classes which are placed together."""
 
 
 class Greedy:
@@ -86,33 +82,37 @@ class Greedy:
                 for unit in level:
                     self._share_out(unit, sketch)
             for unit in level:
-                if self.budget.expired:
-                    return self.point
-                if isinstance(unit, Bundle):
-                    self._place_bundle(unit)
-                else:
-                    self._place_class(unit)
-                self.point.forget()
+                self._place(unit)
+            for unit in level:
+                if not isinstance(unit, Bundle) and self._follows(unit):
+                    self._place(unit)
         return self.point
+
+    def _place(self, unit: "Bundle | int") -> None:
+        if self.budget.expired:
+            return
+        if isinstance(unit, Bundle):
+            self._place_bundle(unit)
+        else:
+            self._place_class(unit)
+        self.point.forget()
+
+    def _follows(self, c: int) -> bool:
+        """Whether a class is left short where others make room for it, who may have come since."""
+        program, columns = self.point.program, self.model.cells(np.array([c])).columns
+        if self.point.x[columns].sum() == self.problem.classes[c].size:
+            return False
+        at, _ = program.entries_of(columns)
+        rows, coefficients = program.by_column.rows[at], program.by_column.coefficients[at]
+        return bool(np.any(program.eased_by_counts[rows] & (coefficients > 0)))
 
     def _aim(self, unit: "Bundle | int", targets: IntArray) -> None:
         """Place a unit where the targets say; a bundle where they admit it, by the greedy's way."""
         if isinstance(unit, Bundle):
             if targets[self.model.cells(unit.classes).columns].any():
                 self._place_bundle(unit)
-                self.point.forget()
-            return
-        cells = self.model.cells(np.array([unit]))
-        aimed = np.flatnonzero(targets[cells.columns])
-        room = self._room(cells.columns) if len(aimed) else None
-        if room is not None:
-            each = np.minimum(targets[cells.columns], room.each)
-            self._fill(unit, cells, aimed, _Room(each, room.together))
-            return
-        for at in aimed.tolist():
-            column, amount = int(cells.columns[at]), int(targets[cells.columns[at]])
-            if self.point.raise_by(column, amount):
-                self._take(unit, cells.nodes[at : at + 1], np.array([amount]))
+        else:
+            self._place_class(unit, targets)
         self.point.forget()
 
     def _share_out(self, unit: "Bundle | int", sketch: Sketch) -> None:
@@ -123,14 +123,14 @@ class Greedy:
         part = sketch.part[cells.columns]
         number, of_cell, size = np.unique(part, return_inverse=True, return_counts=True)
         shares = np.rint(sketch.mean[number] * size).astype(np.int64)
+        tightest = np.argsort(self._leftover(unit, cells.nodes), kind="stable")
         for p in np.flatnonzero(shares > 0).tolist():
-            room = self._room(cells.columns)
-            if room is None:
-                return
-            at = np.flatnonzero(of_cell == p)
-            order = at[np.argsort(self._leftover(unit, cells.nodes[at]), kind="stable")]
-            most = min(room.together, int(shares[p]))
-            self._fill(unit, cells, order, _Room(room.each, most))
+            columns = cells.columns[tightest[of_cell[tightest] == p]]
+            placed = int(self.point.x[cells.columns].sum())
+            wanted = min(int(shares[p]), self.problem.classes[unit].size - placed)
+            room = Room(self.point, columns, self.point.program.upper[columns])
+            self._raise(unit, columns, room.amounts(wanted))
+        self.point.forget()
 
     def _priority(self, unit: "Bundle | int") -> int:
         members = unit.classes.tolist() if isinstance(unit, Bundle) else [unit]
@@ -148,105 +148,82 @@ class Greedy:
         return -self._priority(unit), -self._sign * weight, members[0]
 
     def _place_bundle(self, bundle: Bundle) -> None:
-        """Place the classes of a bundle as far as they go; keep that only if its rows then hold."""
-        mark, left, idle = self.point.mark(), self._left.copy(), self._idle.copy()
-        self.point.defer(bundle.rows)
-        for c in sorted(bundle.classes.tolist(), key=lambda c: (-float(self._weight[c]), c)):
-            self._place_one_by_one(c)
-        self.point.defer(bundle.rows[:0])
-        if not self.point.holds(bundle.rows):
+        """Place the classes of a bundle as far as they go; keep that only if its rows then hold.
+
+        Where its classes differ, what suits the first may leave too little for the others: then the
+        first is placed elsewhere, a few times.
+        """
+        first, *others = sorted(bundle.classes.tolist(), key=lambda c: (-float(self._weight[c]), c))
+        left, idle = self._left.copy(), self._idle.copy()
+        for skip in range(ATTEMPTS_MAX if others else 1):
+            mark = self.point.mark()
+            self.point.defer(bundle.rows)
+            self._place_class(first, skip=skip)
+            if self.point.mark() == mark:
+                break
+            for c in others:
+                self._place_class(c)
+            self.point.defer(bundle.rows[:0])
+            if self.point.holds(bundle.rows):
+                return
             self.point.rollback(mark)
-            self._left, self._idle = left, idle
+            self._left, self._idle = left.copy(), idle.copy()
+        self.point.defer(bundle.rows[:0])
 
-    def _place_class(self, c: int) -> None:
-        cells = self.model.cells(np.array([c]))
-        room = self._room(cells.columns)
-        if room is None:
-            self._place_one_by_one(c)
-            return
-        self._fill(c, cells, np.argsort(self._leftover(c, cells.nodes), kind="stable"), room)
+    def _place_class(self, c: int, targets: IntArray | None = None, *, skip: int = 0) -> None:
+        """Place pods of a class, the tightest node first: in strokes, as long as one places any.
 
-    def _fill(self, c: int, cells: Cells, order: IntArray, room: "_Room") -> None:
-        """Fill the cells in order, each as far as it has room, until nothing is left to place."""
-        unplaced = self.problem.classes[c].size - int(self.point.x[cells.columns].sum())
-        until = np.minimum(np.cumsum(room.each[order]), min(unplaced, room.together))
-        amounts = np.diff(until, prepend=0)
-        used, amounts = order[amounts > 0], amounts[amounts > 0]
-        self._take(c, cells.nodes[used], amounts)
-        self.point.raise_all(cells.columns[used], amounts)
+        Where none does, because columns that rules have added would have to move, these are moved.
 
-    def _room(self, columns: IntArray) -> "_Room | None":
-        """How far the columns of a class may rise, where that is easily said.
-
-        ``None`` where they share more than one row, or a rule's own column would have to move.
+        Args:
+            c: The class.
+            targets: [counts] no more than that on each node.
+            skip: How many of the parts that could be opened are to be passed over.
         """
-        program, activity = self.point.program, self.point.activity
-        at, owner = program.entries_of(columns)
-        rows, coefficients = program.by_column.rows[at], program.by_column.coefficients[at]
-        one_sided = np.all(coefficients > 0) and np.all(program.row_lower[rows] <= -NO_LIMIT)
-        if not one_sided or np.any(program.speaks_of_added[rows]):
-            return None
-        shared = np.flatnonzero(np.bincount(rows, minlength=program.height) > 1)
-        if len(shared) > 1:
-            return None
-        each = program.upper[columns] - self.point.x[columns]
-        np.minimum.at(each, owner, (program.row_upper[rows] - activity[rows]) // coefficients)
-        together = NO_LIMIT
-        if len(shared):
-            dearest = int(coefficients[rows == shared[0]].max())
-            together = int(program.row_upper[shared[0]] - activity[shared[0]]) // dearest
-        return _Room(np.maximum(each, 0), max(together, 0))
-
-    def _place_one_by_one(self, c: int) -> None:
-        """Place pods of a class one at a time, each on the tightest node that takes it."""
         cells = self.model.cells(np.array([c]))
-        unplaced = self.problem.classes[c].size - int(self.point.x[cells.columns].sum())
-        score = self._leftover(c, cells.nodes)
-        alike = self._alike(cells.columns)
-        refused, progress = np.zeros(len(cells), dtype=np.bool_), False
+        most = (self.point.program.upper if targets is None else targets)[cells.columns]
+        order = np.argsort(self._leftover(c, cells.nodes), kind="stable")
+        columns = cells.columns[order[most[order] > 0]]
+        room = Room(self.point, columns, most[order[most[order] > 0]])
+        unplaced = at_once = self.problem.classes[c].size - int(self.point.x[cells.columns].sum())
         while unplaced > 0 and not self.budget.expired:
-            open_score = np.where(refused, np.inf, score)
-            at = int(np.argmin(open_score)) if len(cells) else 0
-            if not len(cells) or not np.isfinite(open_score[at]):
-                if not progress:
-                    return
-                refused[:], progress = False, False
-            elif self.point.raise_by(int(cells.columns[at]), 1):
-                unplaced, progress = unplaced - 1, True
-                self._take(c, cells.nodes[at : at + 1], np.ones(1, dtype=np.int64))
-                score[at] = self._leftover(c, cells.nodes[at : at + 1])[0]
-            else:
-                refused |= alike == alike[at] if self._has_room(int(cells.columns[at])) else False
-                refused[at] = True
+            amounts = room.amounts(unplaced)
+            if self._raise(c, columns, amounts):
+                unplaced -= int(amounts.sum())
+                continue
+            wanted = min(unplaced, at_once)
+            opened = self._open(c, wanted, islice(room.parts(wanted), skip, None))
+            if not opened:
+                return
+            unplaced, at_once, skip = unplaced - opened, 2 * opened, 0
 
-    def _alike(self, columns: IntArray) -> IntArray:
-        """[columns] equal numbers where the rows with a rule's own columns are the same.
+    def _open(self, c: int, wanted: int, parts: Iterable[tuple[IntArray, IntArray]]) -> int:
+        """Place pods where columns that rules have added have to move for it; how many.
 
-        What one of them is refused for by such a row, the others are refused for too.
+        Part by part, as many pods as a part could take, or half of them, and so on. When it takes
+        fewer than that, others may have room for the next stroke.
         """
-        program = self.point.program
-        at, owner = program.entries_of(columns)
-        rows = program.by_column.rows[at]
-        speaks = program.speaks_of_added[rows]
-        kinds: dict[tuple[int, ...], int] = {}
-        bounds = np.searchsorted(owner[speaks], np.arange(len(columns) + 1)).tolist()
-        spoken = rows[speaks].tolist()
-        keys = [tuple(spoken[bounds[i] : bounds[i + 1]]) for i in range(len(columns))]
-        return np.array([kinds.setdefault(key, len(kinds)) for key in keys], dtype=np.int64)
+        opened = 0
+        for columns, each in parts:
+            asked = amount = min(int(each.sum()), wanted - opened)
+            while amount:
+                if self._raise(c, columns, np.diff(np.minimum(np.cumsum(each), amount), prepend=0)):
+                    break
+                amount //= 2
+            opened += amount
+            if opened == wanted or 0 < amount < asked or self.budget.expired:
+                break
+        return opened
 
-    def _has_room(self, column: int) -> bool:
-        """Whether the rows of counts alone would take one more."""
-        program = self.point.program
-        matrix = program.by_column
-        at = slice(matrix.first[column], matrix.first[column + 1])
-        rows, coefficients = matrix.rows[at], matrix.coefficients[at]
-        plain = ~program.speaks_of_added[rows]
-        after = self.point.activity[rows] + coefficients
-        return bool(np.all(after[plain] <= program.row_upper[rows][plain]))
-
-    def _take(self, c: int, nodes: IntArray, amounts: IntArray) -> None:
-        self._left[nodes] -= amounts[:, None] * self.problem.requests[c]
+    def _raise(self, c: int, columns: IntArray, amounts: IntArray) -> bool:
+        """Place so many pods of a class, if there are any, and every row then holds."""
+        used = np.flatnonzero(amounts)
+        if not len(used) or not self.point.raise_by(columns[used], amounts[used]):
+            return False
+        nodes = self.model.counts.nodes[columns[used]]
+        self._left[nodes] -= amounts[used, None] * self.problem.requests[c]
         self._idle[nodes] = False
+        return True
 
     def _leftover(self, c: int, nodes: IntArray) -> FloatArray:
         """[nodes] weighted room that would be left there; infinite where the pod does not fit.

@@ -1,6 +1,6 @@
 """The incumbent: a feasible point under construction, with the activity of every row.
 
-Placing a pod raises one ``count`` column. Where that breaks a row, columns that rules have added
+Placing pods raises ``count`` columns. Where that breaks a row, columns that rules have added
 (a gang is admitted, a domain is in use) are raised or lowered until all rows hold again, a few
 steps deep; if none helps, everything is rolled back. So the greedy knows no rule and obeys all of
 them, users' own too.
@@ -58,24 +58,23 @@ class Incumbent:
             and np.all(activity <= self.program.row_upper[rows])
         )
 
-    def raise_by(self, column: int, amount: int) -> bool:
-        """Raise a column, repairing what that breaks; ``False`` leaves everything as it was."""
-        if self.x[column] + amount > self.program.upper[column]:
+    def raise_by(self, columns: npt.ArrayLike, amounts: npt.ArrayLike) -> bool:
+        """Raise distinct columns, repairing what that breaks; else everything is as it was."""
+        chosen, steps = np.atleast_1d(columns), np.atleast_1d(amounts)
+        if np.any(self.x[chosen] + steps > self.program.upper[chosen]):
             return False
-        mark = self.mark()
+        mark, matrix = self.mark(), self.program.by_column
+        at, owner = self.program.entries_of(chosen)
+        rows = matrix.rows[at]
+        np.add.at(self.activity, rows, matrix.coefficients[at] * steps[owner])
+        self.x[chosen] += steps
+        self._trail.extend(zip(chosen.tolist(), steps.tolist(), strict=True))
         self._steps = REPAIR_STEPS_MAX
-        self._apply(column, amount)
-        if self._repair(self._broken(column), frozenset()):
+        broken = np.unique(self._wrong(rows))
+        if len(broken) <= BROKEN_MAX and self._repair(broken, frozenset()):
             return True
         self.rollback(mark)
         return False
-
-    def raise_all(self, columns: IntArray, amounts: IntArray) -> None:
-        """Raise distinct columns whose rows are known to have the room, for good."""
-        matrix = self.program.by_column
-        at, owner = self.program.entries_of(columns)
-        np.add.at(self.activity, matrix.rows[at], matrix.coefficients[at] * amounts[owner])
-        self.x[columns] += amounts
 
     def part(self, columns: IntArray) -> Program:
         """The program over some columns (sorted) alone, all others fixed where they are."""

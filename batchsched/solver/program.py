@@ -72,12 +72,20 @@ class Program:
         added[self.entry_rows[self.columns >= self.counts]] = True
         return added
 
+    @cached_property
+    def eased_by_counts(self) -> npt.NDArray[np.bool_]:
+        """[height] whether a row has counts that make room for others by rising."""
+        eased = np.zeros(self.height, dtype=np.bool_)
+        eased[self.entry_rows[(self.coefficients < 0) & (self.columns < self.counts)]] = True
+        return eased
+
     def entries_of(self, columns: IntArray) -> tuple[IntArray, IntArray]:
         """Positions in ``by_column`` of the entries of some columns, and whose each is."""
-        first, sizes = self.by_column.first[columns], np.diff(self.by_column.first)[columns]
-        owner = np.repeat(np.arange(len(columns), dtype=np.int64), sizes)
-        within = np.arange(len(owner), dtype=np.int64) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        return first[owner] + within, owner
+        return _ranges(self.by_column.first, columns)
+
+    def entries_in(self, rows: IntArray) -> tuple[IntArray, IntArray]:
+        """Positions of the entries of some rows, and whose each is."""
+        return _ranges(self.first, rows)
 
     def activity(self, x: IntArray) -> IntArray:
         """``A x`` [height], exact in integers."""
@@ -193,6 +201,15 @@ class Rows:
     def __len__(self) -> int:
         """How many there are."""
         return len(self.lower)
+
+
+def _ranges(first: IntArray, chosen: IntArray) -> tuple[IntArray, IntArray]:
+    """The positions from ``first[i]`` to ``first[i + 1]`` for each chosen i, and whose each is."""
+    start = first[chosen]
+    sizes = first[chosen + 1] - start
+    owner = np.repeat(np.arange(len(chosen), dtype=np.int64), sizes)
+    before = np.cumsum(sizes) - sizes
+    return np.arange(len(owner), dtype=np.int64) + (start - before)[owner], owner
 
 
 def _shift(bounds: IntArray, constant: IntArray) -> IntArray:
