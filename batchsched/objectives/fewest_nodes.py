@@ -57,8 +57,25 @@ class FewestNodes:
             most = np.where(asked < EXACT_MAX, np.minimum(free, asked.astype(np.int64)), free)
             entries = [(row, column, ask), (np.arange(len(idle)), used, -most)]
             model.add_rows(self.name, len(idle), entries, upper=0)
+        self._post_cliques(model, column, used[row])
         cost = np.full(len(idle), -1, dtype=np.int64)
         return [Tier(self.name, used, cost, constant=-len(busy), sign=-1, highest=0)]
+
+    def _post_cliques(self, model: Model, columns: IntArray, used: IntArray) -> None:
+        """Of pods that keep each other off a node, one at most where it is in use.
+
+        Implied in integers, not in the relaxation: five that stand apart need five nodes in use.
+        """
+        used_of = np.full(len(model.counts), -1, dtype=np.int64)
+        used_of[columns] = used
+        clique, members = model.cliques()
+        charged = used_of[members] >= 0
+        cliques, row = np.unique(clique[charged], return_inverse=True)
+        members = members[charged]
+        in_use = np.zeros(len(cliques), dtype=np.int64)
+        in_use[row] = used_of[members]
+        entries = [(row, members, 1), (np.arange(len(cliques)), in_use, -1)]
+        model.add_rows(self.name, len(cliques), entries, upper=0)
 
     def reads(self, problem: Problem) -> Iterable[BoolArray]:
         """Whether the node is in use."""

@@ -176,6 +176,24 @@ class Model:
         self.blocks.append((rule, "rows", first, count))
         return np.arange(first, self.rows, dtype=np.int64)
 
+    def cliques(self) -> tuple[IntArray, IntArray]:
+        """Rows that let one pod of some onto a node at most: (clique, column), clique by clique."""
+        none = np.zeros(0, dtype=np.int64)
+        rows, columns, coefficients = (
+            np.concatenate([none, *part]) for part in zip((none,) * 3, *self._entries, strict=True)
+        )
+        upper = np.concatenate([none, *self._row_upper])
+        counts = columns < len(self.counts)
+        nodes = np.where(counts, self.counts.nodes[np.where(counts, columns, 0)], -1)
+        clique = upper == 1
+        clique[rows[~counts | (coefficients != 1)]] = False
+        one = np.full(self.rows, -1, dtype=np.int64)
+        one[rows] = nodes  # of one entry each; the others are to be the same
+        clique[rows[nodes != one[rows]]] = False
+        inside = clique[rows]
+        _, number = np.unique(rows[inside], return_inverse=True)
+        return number.astype(np.int64), columns[inside]
+
     def together(self, classes: IntArray, rows: IntArray) -> None:
         """Say that the greedy must place these classes in one go; ``rows`` hold only at the end."""
         self.bundles.append(Bundle(classes, rows))
