@@ -165,8 +165,9 @@ def read_plan(content: bytes, source: str) -> Plan:
         what = f"not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})"
         raise InputError(what, source=source) from None
     if not isinstance(document, dict) or document.get("kind") != "Plan":
-        kind = document.get("kind") if isinstance(document, dict) else type(document).__name__
-        raise InputError(f"not a plan, but {kind!r}", source=source, field="kind")
+        kind = document.get("kind") if isinstance(document, dict) else None
+        what = f"not a plan, but {kind!r}" if kind else "not a plan: it has no kind"
+        raise InputError(what, source=source, field="kind")
     try:
         # As JSON again, because a list in JSON is a tuple here, and strict is strict.
         return Plan.model_validate_json(content)

@@ -73,6 +73,7 @@ def test_fields_of_a_newer_version_are_left_alone() -> None:
     [
         (b"{", b"", "not valid JSON"),
         (b'"kind": "Plan"', b'"kind": "Pod"', "kind: not a plan, but 'Pod'"),
+        (b'"kind": "Plan"', b'"sort": "Plan"', "kind: not a plan: it has no kind"),
         (b'"uid": "1",', b"", "bindings[0] (a/p).uid: Field required"),
         (b'"node": "n1"', b'"node": 5', "bindings[0] (a/p).node: Input should be a valid string"),
         (b'"bound": 2', b'"bound": "2"', "tiers[0].bound: Input should be a valid integer"),
