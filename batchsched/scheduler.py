@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from batchsched.constraints import Constraint
 from batchsched.feasibility.compile import compile_problem
@@ -69,6 +70,7 @@ def schedule(  # noqa: PLR0913 -- the composition takes what there is to compose
     limits: Limits,
     clock: Callable[[], float],
     *,
+    before: Plan | None = None,
     origin: Origin | None = None,
     progress: Progress | None = None,
 ) -> Plan:
@@ -80,6 +82,7 @@ def schedule(  # noqa: PLR0913 -- the composition takes what there is to compose
         profile: Rules and tiers.
         limits: Time limit (from here to the return), workers, seed, determinism.
         clock: Monotonic seconds.
+        before: The plan of the window before, of whatever cluster: a place to start from.
         origin: For the plan's record of its input.
         progress: Told of each tier as it is done, value and bound as the plan has them.
 
@@ -93,7 +96,9 @@ def schedule(  # noqa: PLR0913 -- the composition takes what there is to compose
     problem = problem if has_plug_ins(profile) else shortlisted(problem)
     model = compile_model(problem, constraints, objectives)
     compile_s = clock() - start_s
-    solution = solve(model, _left(limits, compile_s), clock, _in_plain_numbers(model, progress))
+    targets = None if before is None else targets_of(model, before)
+    left = _left(limits, compile_s)
+    solution = solve(model, left, clock, _in_plain_numbers(model, progress), targets)
     verify_from_s = clock()
     placements = placements_of(model, solution)
     source = origin or Origin()
@@ -103,14 +108,7 @@ def schedule(  # noqa: PLR0913 -- the composition takes what there is to compose
     scores = {name: value for each in objectives for name, value in each.score(state).items()}
     plan = decision.plan(
         [_tier(result, scores[result.tier.name]) for result in _bounded(problem, solution.tiers)],
-        PlanSolver(
-            classes=len(problem.classes),
-            columns=model.columns,
-            rows=model.rows,
-            workers=limits.workers,
-            seed=limits.seed,
-            time_limit_seconds=limits.time_limit_s,
-        ),
+        _solver(model, limits),
     )
     violations = verify(plan, snapshot, window, constraints)
     if violations:
@@ -154,6 +152,23 @@ def placements_of(model: Model, solution: Solution) -> dict[PodKey, str]:
     return placements
 
 
+def targets_of(model: Model, before: Plan) -> npt.NDArray[np.int64]:
+    """Pods to counts: [counts] how many of a class an earlier plan placed on a node.
+
+    Only pods and nodes that the model knows count, whatever else has changed since.
+    """
+    problem, bindings = model.problem, before.bindings
+    node_of = {node.name: n for n, node in enumerate(problem.nodes)}
+    class_of = {pod.key: c for c, each in enumerate(problem.classes) for pod in each.pods}
+    known = [(class_of.get((b.namespace, b.name)), node_of.get(b.node)) for b in bindings]
+    pairs = [(c, n) for c, n in known if c is not None and n is not None]
+    targets = np.zeros(len(model.counts), dtype=np.int64)
+    if pairs:
+        columns = model.column[tuple(np.array(pairs).T)]
+        np.add.at(targets, columns[columns >= 0], 1)
+    return targets
+
+
 def _in_plain_numbers(model: Model, progress: Progress | None) -> Progress | None:
     """Tell of tiers as people read them: what should be small is not a negative number."""
     if progress is None:
@@ -165,6 +180,18 @@ def _in_plain_numbers(model: Model, progress: Progress | None) -> Progress | Non
         progress(phase, name, *(own.sign * (each + own.constant) for each in (value, bound)))
 
     return tell
+
+
+def _solver(model: Model, limits: Limits) -> PlanSolver:
+    """What was solved, and with what."""
+    return PlanSolver(
+        classes=len(model.problem.classes),
+        columns=model.columns,
+        rows=model.rows,
+        workers=limits.workers,
+        seed=limits.seed,
+        time_limit_seconds=limits.time_limit_s,
+    )
 
 
 def _timed(plan: Plan, seconds: Mapping[str, float]) -> Plan:

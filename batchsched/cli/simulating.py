@@ -137,9 +137,9 @@ class _Timed:
         self._policy = policy
         self.last_s = self.total_s = 0.0
 
-    def __call__(self, snapshot: Snapshot, window: Window) -> Plan:
+    def __call__(self, snapshot: Snapshot, window: Window, before: Plan | None = None) -> Plan:
         start_s = time.monotonic()
-        plan = self._policy(snapshot, window)
+        plan = self._policy(snapshot, window, before)
         self.last_s = time.monotonic() - start_s
         self.total_s += self.last_s
         return plan

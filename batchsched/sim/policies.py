@@ -8,6 +8,7 @@ preferred affinities, no assumed requests, and ties go to the first node by name
 """
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -24,10 +25,17 @@ from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.snapshot import Snapshot, Window
 
 Floats = npt.NDArray[np.float64]
-Policy = Callable[[Snapshot, Window], Plan]
 Score = Callable[[Floats, Floats, Floats], Floats]
 """(what is left [N, R] after the pod, allocatable [N, R], the pod's requests [R]) to scores [N]."""
 PodKey = tuple[str, str]
+
+
+class Policy(Protocol):
+    """Who decides."""
+
+    def __call__(self, snapshot: Snapshot, window: Window, before: Plan | None = None) -> Plan:
+        """Plan a window; ``before`` is the plan of the one before it."""
+        ...
 
 
 def least_allocated(left: Floats, allocatable: Floats, _: Floats) -> Floats:
@@ -69,7 +77,8 @@ def greedy(name: str) -> Policy:
     """Make one of the greedy policies by its name."""
     score = SCORES[name]
 
-    def policy(snapshot: Snapshot, window: Window) -> Plan:
+    def policy(snapshot: Snapshot, window: Window, before: Plan | None = None) -> Plan:
+        del before
         problem = compile_problem(snapshot, window)
         placements = place(problem, snapshot, score)
         message = f"0/{len(snapshot.nodes)} nodes are available: none has room ({name})"
@@ -90,8 +99,8 @@ def solver(profile: Profile, limits: Limits, clock: Callable[[], float]) -> Poli
         clock: Real seconds, for the time limit; virtual time stands still meanwhile.
     """
 
-    def policy(snapshot: Snapshot, window: Window) -> Plan:
-        return schedule(snapshot, window, profile, limits, clock)
+    def policy(snapshot: Snapshot, window: Window, before: Plan | None = None) -> Plan:
+        return schedule(snapshot, window, profile, limits, clock, before=before)
 
     return policy
 

@@ -30,17 +30,22 @@ Watcher = Callable[[WindowRecord, "Simulation"], None]
 
 
 class SimPlanner:
-    """Solves at once, and answers when the simulation says that a solve takes so long."""
+    """Solves at once, and answers when the simulation says that a solve takes so long.
+
+    Each window starts from the plan of the one before; a new process starts from nothing.
+    """
 
     def __init__(self, policy: Policy, clock: VirtualClock, faults: Faults | None = None) -> None:
         """Solve by a policy."""
         self._policy, self._clock, self._faults = policy, clock, faults
         self._solved: list[tuple[float, Solved]] = []
+        self._last: Plan | None = None
 
     def start(self, window: int, snapshot: Snapshot, pods: Window) -> None:
         """Solve, and keep the answer until its time."""
         takes_s, fails = self._faults.solve() if self._faults is not None else (0.0, False)
-        plan = None if fails else self._policy(snapshot, pods)
+        plan = None if fails else self._policy(snapshot, pods, self._last)
+        self._last = plan or self._last
         solved = Solved(window, plan, "" if plan is not None else "a fault of the simulation")
         self._solved.append((self._clock.now_s() + takes_s, solved))
 

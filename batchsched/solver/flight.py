@@ -34,8 +34,9 @@ ROUNDING = 1e-6
 """What a count may be short of an integer and still be taken for it: GLOP's tolerance."""
 ROUNDS_MAX = 6
 """Rounds of cuts for one tier in one climb; most of what they give comes in the first three."""
-CLIMB_SHARE = 0.5
-"""Of the time that is left, the most that one climb of the ladder may take."""
+CLIMB_SHARE, CLIMB_SHARE_BESIDE = 0.5, 0.9
+"""Of the time that is left, the most that one climb of the ladder may take: alone, and beside the
+search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,8 @@ class Flight:
     def _climb(self, until_s: float, rounds: int) -> bool:
         """Relax what is open; whether that told anything."""
         start_s = self._work.clock()
-        limit_s = self._left(until_s) * CLIMB_SHARE
+        share = CLIMB_SHARE if self._work.workers == 1 else CLIMB_SHARE_BESIDE
+        limit_s = self._left(until_s) * share
         told = self._ladder.climb(self.values, self._work.budget, limit_s, rounds=rounds)
         self._work.took("relax", start_s)
         return told

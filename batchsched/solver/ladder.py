@@ -25,6 +25,8 @@ IDLE_ROUNDS_MAX = 2
 """Rounds without a lower optimum after which a rung is left."""
 
 
+RUNG_SHARE = 0.6
+"""Of the time for a climb, the most that one rung may take from those below it."""
 GAIN_MIN = 1e-3
 """By how much a round of cuts must lower the optimum to be of use."""
 WORK_PER_ENTRY_S = 5e-7
@@ -163,7 +165,7 @@ class Ladder:
             met = met and values[i] >= bound
             left_s = budget.remaining_s - until_s
             if not met and left_s > 0:
-                share_s = left_s if i + 1 == len(self._objectives) else left_s / 2
+                share_s = left_s if i + 1 == len(self._objectives) else left_s * RUNG_SHARE
                 self._climb_to(i, held, values[i], budget, share_s, rounds)
                 bound = self.bounds([*held, *values[i:]])[i]
             held = (*held, bound)

@@ -61,7 +61,11 @@ Progress = Callable[[str, str, int, int], None]
 
 
 def solve(
-    model: Model, limits: Limits, clock: Callable[[], float], progress: Progress | None = None
+    model: Model,
+    limits: Limits,
+    clock: Callable[[], float],
+    progress: Progress | None = None,
+    targets: IntArray | None = None,
 ) -> Solution:
     """Solve the tiers of the model in order.
 
@@ -70,8 +74,10 @@ def solve(
         limits: Time, workers, seed.
         clock: Monotonic seconds; in deterministic mode for the report only.
         progress: Told of each tier.
+        targets: [counts] where pods went in an earlier plan, or ``None``: another start, which is
+            taken if it is no worse than the greedy's own.
     """
-    return _Solve(model, limits, clock, progress or (lambda *_: None)).run()
+    return _Solve(model, limits, clock, progress or (lambda *_: None)).run(targets)
 
 
 WORK_PER_S = 0.25
@@ -100,28 +106,47 @@ class _Solve:
         self.seconds = {"greedy": 0.0, "relax": 0.0, "search": 0.0}
         self.held: list[TierResult] = []
 
-    def run(self) -> Solution:
-        start = self.clock()
+    def run(self, targets: IntArray | None) -> Solution:
         flights = _flights(self.model.stages)
-        x = self._first_answer([stage.tier for stage in flights[0]])
-        self._took("greedy", start)
+        x = self._start(flights, targets)
         weights = [sum(_weight(stage.tier) for stage in flight) for flight in flights]
         for i, flight in enumerate(flights):
             share_s = self.budget.remaining_s * weights[i] / sum(weights[i:])
             x = self._fly(flight, x, share_s, first=i == 0)
         return Solution(x, tuple(self.held), self.seconds)
 
-    def _first_answer(self, tiers: Sequence[Tier]) -> IntArray:
-        """The greedy's point: large pods first; small ones first too, where not all fit."""
+    def _start(self, flights: Sequence[Sequence[Stage]], targets: IntArray | None) -> IntArray:
+        """The best of the greedy's plans and the earlier one completed, in the order of tiers.
+
+        Large pods come first; where not all find a place, small ones first is tried too.
+        """
+        start = self.clock()
         greedy_s = max(self.budget.remaining_s * GREEDY_SHARE, GREEDY_S_MIN)
         budget = Budget(greedy_s, None if self.limits.deterministic else self.clock)
-        best = Greedy(self.model, Incumbent(self._base), budget).complete().x
-        objectives = [tier.objective(len(best)) for tier in tiers]
-        worth = [int(objective @ best) for objective in objectives]
-        if all(tier.highest == value for tier, value in zip(tiers, worth, strict=True)):
-            return best
-        other = Greedy(self.model, Incumbent(self._base), budget, small_first=True).complete().x
-        return other if [int(objective @ other) for objective in objectives] > worth else best
+        found = [Greedy(self.model, Incumbent(self._base), budget).complete().x]
+        if not self._all_placed([stage.tier for stage in flights[0]], found[0]):
+            small_first = Greedy(self.model, Incumbent(self._base), budget, small_first=True)
+            found.append(small_first.complete().x)
+        if targets is not None and np.any(targets) and not budget.expired:
+            found.insert(0, Greedy(self.model, Incumbent(self._base), budget).complete(targets).x)
+        if len(found) > 1:
+            found.sort(key=lambda each: self._worth(flights, each), reverse=True)
+        self._took("greedy", start)
+        return found[0]
+
+    def _all_placed(self, tiers: Sequence[Tier], x: IntArray) -> bool:
+        """Whether the tiers are at bounds that need no solving."""
+        return all(tier.highest == int(tier.objective(len(x)) @ x) for tier in tiers)
+
+    def _worth(self, flights: Sequence[Sequence[Stage]], x: IntArray) -> list[int]:
+        """What a plan is worth in every tier, the later ones' columns settled."""
+        worth = []
+        for stages in flights:
+            program = self.program.prefix(stages[0].width, stages[0].height)
+            objectives = [stage.tier.objective(program.width) for stage in stages]
+            x = self._extend(program, objectives[0], x)
+            worth += [int(objective @ x) for objective in objectives]
+        return worth
 
     def _fly(
         self, stages: Sequence[Stage], x: IntArray, share_s: float, *, first: bool
