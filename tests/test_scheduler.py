@@ -58,6 +58,20 @@ def test_amounts_without_end_overflow_nothing(profile: str) -> None:
     assert [u.name for u in plan.unplaced] == ["x"]
 
 
+def test_a_node_that_holds_a_million_times_what_it_has_is_as_full_as_any() -> None:
+    tiny, endless = {"cpu": "4", "memory": "1", "pods": 20}, container(memory="1125T")
+    snapshot = snapshot_of(
+        node("a", allocatable=tiny),
+        node("b", allocatable=tiny | {"memory": "8Ei"}),
+        *(pod(f"r{i:02}", containers=[endless], nodeName="a") for i in range(20)),
+        pod("p", containers=[container(cpu="1", memory="1125T")]),
+    )
+    window, profile = pending(snapshot), named_profiles()["spread"]
+    plan = schedule(snapshot, window, profile, LIMITS, lambda: 0.0)
+    assert plan.bindings[0].node == "b"
+    assert plan.tiers[-1].value == plan.tiers[-1].bound == 3000
+
+
 def test_progress_is_told_in_the_numbers_of_the_plan() -> None:
     snapshot, told = two_nodes_three_pods(), []
     plan = schedule(

@@ -2,7 +2,8 @@
 
 The load of a node is its dominant share, in per mille: the largest, over cpu, memory and the
 extended resources that the window asks for, of what is held there to what is allocatable, rounded
-up. Charged is what stands above a quarter, a half and three quarters, so that the charge grows
+up. Full is full: what is held beyond that counts no more, so nothing here outgrows its integers.
+Charged is what stands above a quarter, a half and three quarters, so that the charge grows
 with the load as a square does, and stays linear.
 """
 
@@ -45,7 +46,7 @@ class SpreadLoad:
         resources = _weighed(pods)
         size, used = _size_and_held(problem, resources)
         asks = _asks(problem, resources)
-        most = _share(used + np.maximum(size - used, 0), size)
+        most = _share(size, size)
         nodes = np.unique(model.counts.nodes)
         idle = np.setdiff1d(np.arange(len(problem.nodes)), nodes)
         columns = []
@@ -100,7 +101,7 @@ class SpreadLoad:
         for each in state.nodes.values():
             sizes = dict(each.allocatable)
             shares = (
-                -(-1000 * used.get((each.name, name), 0) // sizes[name])
+                -(-1000 * min(used.get((each.name, name), 0), sizes[name]) // sizes[name])
                 for name in resources
                 if sizes.get(name, 0) > 0
             )
@@ -119,9 +120,10 @@ def _share(used: IntArray, size: IntArray) -> IntArray:
 
 
 def _size_and_held(problem: Problem, resources: list[str]) -> tuple[IntArray, IntArray]:
-    """[N, R] what is allocatable, and what fixed pods hold of it."""
+    """[N, R] what is allocatable, and what fixed pods hold of it, at most all."""
     size = table([node.allocatable for node in problem.nodes], resources)
-    return size, held(problem.fixed, problem.fixed_node, resources, len(problem.nodes))
+    used = held(problem.fixed, problem.fixed_node, resources, len(problem.nodes))
+    return size, np.minimum(used, size)
 
 
 def _asks(problem: Problem, resources: list[str]) -> IntArray:

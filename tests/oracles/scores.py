@@ -154,7 +154,7 @@ def dominant_excess(cluster: Cluster, state: State) -> int:
     for node in cluster.snapshot.nodes:
         allocatable, taken = dict(node.allocatable), used(state, node)
         shares = [
-            ceil(Fraction(1000 * taken.get(r, 0), allocatable[r]))
+            min(1000, ceil(Fraction(1000 * taken.get(r, 0), allocatable[r])))
             for r in ["cpu", "memory", *extended(cluster)]
             if allocatable.get(r, 0) > 0
         ]
