@@ -177,7 +177,10 @@ class Model:
         return np.arange(first, self.rows, dtype=np.int64)
 
     def cliques(self) -> tuple[IntArray, IntArray]:
-        """Rows that let one pod of some onto a node at most: (clique, column), clique by clique."""
+        """Counts of which a node takes one pod at most: (clique, column), clique by clique.
+
+        Because of a row, or of the column's own bound where the class has more pods than that.
+        """
         none = np.zeros(0, dtype=np.int64)
         rows, columns, coefficients = (
             np.concatenate([none, *part]) for part in zip((none,) * 3, *self._entries, strict=True)
@@ -192,7 +195,13 @@ class Model:
         clique[rows[nodes != one[rows]]] = False
         inside = clique[rows]
         _, number = np.unique(rows[inside], return_inverse=True)
-        return number.astype(np.int64), columns[inside]
+        several = self.problem.class_size[self.counts.classes] > 1
+        alone = several & (self._upper[0] == 1)
+        alone[columns[inside]] = False
+        own = np.flatnonzero(alone)
+        first = int(number.max(initial=-1)) + 1
+        numbers = np.concatenate([number, first + np.arange(len(own))]).astype(np.int64)
+        return numbers, np.concatenate([columns[inside], own])
 
     def together(self, classes: IntArray, rows: IntArray) -> None:
         """Say that the greedy must place these classes in one go; ``rows`` hold only at the end."""

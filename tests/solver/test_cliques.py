@@ -1,4 +1,4 @@
-"""Cliques of a model: rows that let one pod of some onto a node at most, and no other rows."""
+"""Cliques of a model: counts of which a node takes one pod at most, and no others."""
 
 from batchsched.constraints import default_constraints
 from batchsched.feasibility.compile import compile_problem
@@ -30,10 +30,11 @@ def test_pods_that_keep_each_other_off_a_node_are_a_clique_on_each() -> None:
     assert sorted(zip(clique.tolist(), columns.tolist(), strict=True)) == [(0, 0), (1, 1), (2, 2)]
 
 
-def test_a_row_over_several_nodes_is_no_clique_of_one() -> None:
-    """Zone a has two nodes, zone b has one."""
-    _, columns = _model(_apart(ZONE)).cliques()
-    assert columns.tolist() == [2]
+def test_a_row_over_several_nodes_is_no_clique() -> None:
+    """Zone a has two nodes: each takes one pod at most, and they are not one clique."""
+    clique, columns = _model(_apart(ZONE)).cliques()
+    assert sorted(columns.tolist()) == [0, 1, 2]
+    assert len(set(clique.tolist())) == len(columns)
 
 
 def test_the_relaxation_knows_that_pods_apart_need_a_node_each() -> None:
