@@ -57,22 +57,18 @@ def test_a_warm_start_is_never_worse_than_the_greedy(seed: int) -> None:
 
 
 def blocked_by_greed() -> Snapshot:
-    """Best fit leaves one of three pods out; there is a place for each."""
+    """Best fit leaves one of the pods out, large ones first or small ones; all of them fit."""
+    cores = {"u": 2, "v": 4, "w": 6, "x": 5, "y": 5, "z": 2}
     return Snapshot(
-        nodes=(make_node("a", cpu=6000), make_node("b", cpu=7000)),
-        pods=(
-            make_pod("x", cpu=4000),
-            make_pod("y", cpu=3000),
-            make_pod("z", cpu=3000),
-            make_pod("w", cpu=3000),
-        ),
+        nodes=(make_node("a", cpu=12_000), make_node("b", cpu=12_000)),
+        pods=tuple(make_pod(name, cpu=1_000 * size) for name, size in cores.items()),
     )
 
 
 def test_what_an_earlier_plan_found_is_there_at_once() -> None:
     snapshot = blocked_by_greed()
     best = planned(snapshot)
-    assert len(planned(snapshot, NO_TIME).bindings) < len(best.bindings) == 4
+    assert len(planned(snapshot, NO_TIME).bindings) < len(best.bindings) == 6
     assert planned(snapshot, NO_TIME, before=best).bindings == best.bindings
 
 
@@ -89,5 +85,5 @@ def test_targets_count_pods_that_are_still_pending_on_nodes_that_are_still_there
     window: Window = pending(later)
     problem = compile_problem(later, window)
     model = scheduler.compile_model(problem, constraints_of(default_profile()), ())
-    on_b = sum(b.node == "b" and b.name != "x" for b in before.bindings)
+    on_b = sum(b.node == "b" and b.name != "u" for b in before.bindings)
     assert scheduler.targets_of(model, before).sum() == on_b

@@ -122,7 +122,7 @@ class Ladder:
         held: tuple[int, ...] = ()
         for i, objective in enumerate(self._objectives):
             bound = self.bounds([*held, *values[i:]])[i]
-            if mean is not None or values[i] < bound:
+            if values[i] < self._known[i] and (mean is not None or values[i] < bound):
                 small = self._merged(held, objective, parts)
                 limit_s, counted = budget.remaining_s, budget.deterministic
                 solved = glop(small.program, small.objective, limit_s, deterministic=counted)
@@ -164,7 +164,7 @@ class Ladder:
             bound = self.bounds([*held, *values[i:]])[i]
             met = met and values[i] >= bound
             left_s = budget.remaining_s - until_s
-            if not met and left_s > 0:
+            if not met and values[i] < self._known[i] and left_s > 0:
                 share_s = left_s if i + 1 == len(self._objectives) else left_s * RUNG_SHARE
                 self._climb_to(i, held, values[i], budget, share_s, rounds)
                 bound = self.bounds([*held, *values[i:]])[i]
