@@ -16,6 +16,7 @@ from batchsched.feasibility.compile import compile_problem
 from batchsched.feasibility.counting import most_placed
 from batchsched.feasibility.explain import GROUP, TOGETHER, explain
 from batchsched.feasibility.problem import Problem
+from batchsched.feasibility.running import leavers
 from batchsched.feasibility.shortlist import shortlisted
 from batchsched.feasibility.thinning import thinned
 from batchsched.objectives import Objective
@@ -25,9 +26,13 @@ from batchsched.plan.plan import Plan, PlanSeconds, PlanSolver, PlanTier, tier
 from batchsched.plan.state import Violation
 from batchsched.plan.verify import final_state, verify
 from batchsched.profile import Profile, constraints_of, has_plug_ins, objectives_of
+from batchsched.snapshot.allowance import NOTHING, Allowance
 from batchsched.snapshot.snapshot import Snapshot, Window
-from batchsched.solver.model import Model
-from batchsched.solver.solve import Limits, Progress, Solution, TierResult, solve
+from batchsched.solver.budget import Budget
+from batchsched.solver.model import IntArray, Model
+from batchsched.solver.places import Outcome, places_of
+from batchsched.solver.solve import Limits, Progress, TierResult, solve
+from batchsched.solver.start import find_start, places_everybody
 
 __all__ = ["Limits", "Origin", "PlanDefectError", "Progress", "schedule"]
 
@@ -37,6 +42,9 @@ took, on any machine: 7 to 9 measured from 1,000 x 4,000 to 10,000 x 50,000."""
 
 AFTER_SHARE_MAX = 0.25
 """Of the time limit, the most that is kept for it."""
+
+FIRST_SHARE = 0.1
+"""Of the time limit, the most that it may take to see that nobody has to go."""
 
 PodKey = tuple[str, str]
 
@@ -70,6 +78,7 @@ def schedule(  # noqa: PLR0913 -- the composition takes what there is to compose
     limits: Limits,
     clock: Callable[[], float],
     *,
+    allowance: Allowance = NOTHING,
     before: Plan | None = None,
     origin: Origin | None = None,
     progress: Progress | None = None,
@@ -82,6 +91,7 @@ def schedule(  # noqa: PLR0913 -- the composition takes what there is to compose
         profile: Rules and tiers.
         limits: Time limit (from here to the return), workers, seed, determinism.
         clock: Monotonic seconds.
+        allowance: What may be done to running pods.
         before: The plan of the window before, of whatever cluster: a place to start from.
         origin: For the plan's record of its input.
         progress: Told of each tier as it is done, value and bound as the plan has them.
@@ -91,25 +101,25 @@ def schedule(  # noqa: PLR0913 -- the composition takes what there is to compose
     """
     start_s = clock()
     constraints, objectives = constraints_of(profile), objectives_of(profile)
-    problem = compile_problem(snapshot, window, whole=has_plug_ins(profile))
-    problem = thinned(problem, (*constraints, *objectives))
-    problem = problem if has_plug_ins(profile) else shortlisted(problem)
-    model = compile_model(problem, constraints, objectives)
+    whole = has_plug_ins(profile)
+    compiler = Compiler(snapshot, window, allowance, constraints, objectives, whole)
+    model = compiler.model(_first_budget(limits, clock))
+    for objective in objectives:
+        model.rank(objective.tiers(model))
+    problem = model.problem
     compile_s = clock() - start_s
     targets = None if before is None else targets_of(model, before)
     left = _left(limits, compile_s)
     solution = solve(model, left, clock, _in_plain_numbers(model, progress), targets)
     verify_from_s = clock()
-    placements = placements_of(model, solution)
+    outcome = places_of(model, solution)
     source = origin or Origin()
-    reasons = _reasons(problem, placements)
-    state = final_state(snapshot, window, placements)
+    reasons = _reasons(problem, outcome)
+    state = final_state(snapshot, window, outcome.placements, outcome.evictions, allowance)
     decision = diff(state, window, reasons, sha256=source.sha256)
     scores = {name: value for each in objectives for name, value in each.score(state).items()}
-    plan = decision.plan(
-        [_tier(result, scores[result.tier.name]) for result in _bounded(problem, solution.tiers)],
-        _solver(model, limits),
-    )
+    results = _bounded(problem, solution.tiers)
+    plan = decision.plan(_tiers(results, scores, outcome), _solver(model, limits))
     violations = verify(plan, snapshot, window, constraints)
     if violations:
         raise PlanDefectError(violations)
@@ -121,35 +131,58 @@ def schedule(  # noqa: PLR0913 -- the composition takes what there is to compose
     return _timed(plan, {**took, "load": source.load_s, "total": total_s})
 
 
-def compile_model(
-    problem: Problem, constraints: Sequence[Constraint], objectives: Sequence[Objective]
-) -> Model:
-    """Post every rule, then rank the objectives' tiers in order."""
-    model = Model(problem)
-    for constraint in constraints:
-        constraint.post(model)
-    for objective in objectives:
-        model.rank(objective.tiers(model))
-    return model
+@dataclass(frozen=True, eq=False)
+class Compiler:
+    """From a snapshot to a model with all rules posted."""
+
+    snapshot: Snapshot
+    window: Window
+    allowance: Allowance
+    constraints: Sequence[Constraint]
+    objectives: Sequence[Objective]
+    whole: bool
+
+    def model(self, budget: Budget) -> Model:
+        """The model to solve: one in which nobody may go, where nobody has to."""
+        may_go = leavers(self.snapshot, self.window, self.allowance)
+        staying = frozenset(each.pod.key for each in may_go)
+        model = self._posted(staying)
+        return model if not staying or places_everybody(model, budget) else self.evicting()
+
+    def evicting(self) -> Model:
+        """The model in which running pods may go, with its start.
+
+        Who has a part in a rule that is broken as it is, is left alone.
+        """
+        staying: frozenset[PodKey] = frozenset()
+        while True:
+            model = self._posted(staying)
+            model.start, broken = find_start(model)
+            if not len(broken):
+                return model
+            staying |= _pods_at(model, broken)
+
+    def _posted(self, staying: frozenset[PodKey]) -> Model:
+        problem = compile_problem(
+            self.snapshot, self.window, self.allowance, staying=staying, whole=self.whole
+        )
+        problem = thinned(problem, (*self.constraints, *self.objectives))
+        problem = problem if self.whole else shortlisted(problem)
+        model = Model(problem)
+        for constraint in self.constraints:
+            constraint.post(model)
+        return model
 
 
-def placements_of(model: Model, solution: Solution) -> dict[PodKey, str]:
-    """Counts to pods: of each class the oldest are placed, on nodes in order.
-
-    The pods of a class are interchangeable for every rule; age breaks the tie because people expect
-    it to.
-    """
+def _pods_at(model: Model, columns: IntArray) -> frozenset[PodKey]:
+    """The running pods that some count columns stand for."""
     problem, counts = model.problem, model.counts
-    amounts = solution.x[: len(counts)]
-    used = np.flatnonzero(amounts)
-    nodes_of: dict[int, list[str]] = {}
-    for c, n, amount in zip(counts.classes[used], counts.nodes[used], amounts[used], strict=True):
-        nodes_of.setdefault(int(c), []).extend([problem.nodes[n].name] * int(amount))
-    placements = {}
-    for c, names in nodes_of.items():
-        pods = sorted(problem.classes[c].pods, key=lambda pod: (pod.created, pod.key))
-        placements.update({pod.key: name for pod, name in zip(pods, names, strict=False)})
-    return placements
+    return frozenset(
+        pod.key
+        for c, n in zip(counts.classes[columns], counts.nodes[columns], strict=True)
+        for pod in problem.classes[c].pods
+        if pod.node == problem.nodes[n].name
+    )
 
 
 def targets_of(model: Model, before: Plan) -> npt.NDArray[np.int64]:
@@ -159,7 +192,8 @@ def targets_of(model: Model, before: Plan) -> npt.NDArray[np.int64]:
     """
     problem, bindings = model.problem, before.bindings
     node_of = {node.name: n for n, node in enumerate(problem.nodes)}
-    class_of = {pod.key: c for c, each in enumerate(problem.classes) for pod in each.pods}
+    waiting = ((c, each) for c, each in enumerate(problem.classes) if each.waits)
+    class_of = {pod.key: c for c, each in waiting for pod in each.pods}
     known = [(class_of.get((b.namespace, b.name)), node_of.get(b.node)) for b in bindings]
     pairs = [(c, n) for c, n in known if c is not None and n is not None]
     targets = np.zeros(len(model.counts), dtype=np.int64)
@@ -200,6 +234,11 @@ def _timed(plan: Plan, seconds: Mapping[str, float]) -> Plan:
     return plan.model_copy(update={"solver": plan.solver.model_copy(update={"seconds": rounded})})
 
 
+def _first_budget(limits: Limits, clock: Callable[[], float]) -> Budget:
+    """What it may take to see that nobody has to go."""
+    return Budget(FIRST_SHARE * limits.time_limit_s, None if limits.deterministic else clock)
+
+
 def _left(limits: Limits, compile_s: float) -> Limits:
     """What the solve may take, so that the whole keeps to the limit."""
     if limits.deterministic:
@@ -231,18 +270,38 @@ def _bounded(problem: Problem, results: Sequence[TierResult]) -> Sequence[TierRe
     return found
 
 
-def _tier(result: TierResult, score: int) -> PlanTier:
+def _tiers(
+    results: Sequence[TierResult], scores: Mapping[str, int], outcome: Outcome
+) -> list[PlanTier]:
+    """The tiers that readers see; one is proven only where its first stages are.
+
+    Where a pod stays that the counts let leave for its like, the model may have counted what that
+    one would like there; who stays likes nothing.
+    """
+    tiers, sure = [], True
+    for result in results:
+        if result.tier.internal:
+            sure = sure and result.optimal
+            continue
+        highest = result.tier.highest
+        proven = result if sure or highest is None else replace(result, bound=highest)
+        tiers.append(_tier(proven, scores[result.tier.name], exact=outcome.exact))
+        sure = True
+    return tiers
+
+
+def _tier(result: TierResult, score: int, *, exact: bool) -> PlanTier:
     """What people read of a tier: its value as counted in the final state, and the bound."""
     own = result.tier
     value, bound = result.value + own.constant, result.bound + own.constant
     counted = own.sign * score
-    if counted < value:
+    if counted < value and exact:
         message = f"tier {own.name} is worth {score}, but the model claims {own.sign * value}"
         raise PlanDefectError([Violation(own.name, "", "", message)])
     return tier(own.name, score, own.sign * max(bound, counted))
 
 
-def _reasons(problem: Problem, placements: Mapping[PodKey, str]) -> dict[PodKey, Why]:
+def _reasons(problem: Problem, outcome: Outcome) -> dict[PodKey, Why]:
     """Why each pod without a place has none: set aside, or no room in the final state."""
     reasons = {e.pod.key: Why(e.reason, e.message) for e in problem.excluded}
     held_back = {
@@ -250,9 +309,12 @@ def _reasons(problem: Problem, placements: Mapping[PodKey, str]) -> dict[PodKey,
         if c.group is not None and problem.gangs[c.group].group.min_count
         else TOGETHER
         for c in problem.classes
+        if c.waits
         for pod in c.pods
-        if pod.key not in placements
+        if pod.key not in outcome.placements
     }
     left = [pod for c in problem.classes for pod in c.pods if pod.key in held_back]
-    messages = explain(problem.snapshot, placements, left, held_back)
+    messages = explain(
+        problem.snapshot, outcome.placements, left, held_back, evictions=outcome.evictions
+    )
     return reasons | {key: Why(message=message) for key, message in messages.items()}

@@ -11,6 +11,7 @@ import click
 
 from batchsched.cli.numbers import FiniteRange
 from batchsched.cli.output import check_writable, write_whole
+from batchsched.snapshot.allowance import Allowance
 from batchsched.snapshot.errors import InputError
 
 if TYPE_CHECKING:
@@ -59,14 +60,14 @@ UNPLACED = 3
     type=click.Choice(["never", "lower-priority"]),
     default="never",
     show_default=True,
-    help="Whether running pods may be evicted.",
+    help="Whether running pods may be evicted for pods of higher priority.",
 )
 @click.option(
     "--moves",
     default="0",
     show_default=True,
     metavar="N|unlimited",
-    help="Running pods that may move.",
+    help="How many running pods may be moved to another node.",
 )
 @click.option(
     "--format",
@@ -104,7 +105,7 @@ def solve(  # noqa: PLR0917 -- one parameter for each option
     from batchsched.scheduler import Limits, Origin, schedule
     from batchsched.snapshot.snapshot import pending
 
-    _refuse_evictions(preemption, moves)
+    allowance = _allowance(preemption, moves)
     if output is not None:
         check_writable(output)
     chosen = load_profile(profile)
@@ -122,6 +123,7 @@ def solve(  # noqa: PLR0917 -- one parameter for each option
         chosen,
         limits,
         time.monotonic,
+        allowance=allowance,
         origin=Origin(sha256, time.monotonic() - start_s),
         progress=None if quiet else progress_line(),
     )
@@ -134,19 +136,14 @@ def solve(  # noqa: PLR0917 -- one parameter for each option
     return UNPLACED if fail_on_unplaced and plan.unplaced else 0
 
 
-def _refuse_evictions(preemption: str, moves: str) -> None:
-    """Evictions and moves are part of the interface, and not of this version."""
-    if preemption != "never":
-        raise InputError(
-            "evicting running pods is not available yet; use --preemption never",
-            source="--preemption",
-        )
+def _allowance(preemption: str, moves: str) -> Allowance:
+    """What may be done to running pods."""
     if moves != "unlimited" and not moves.isdecimal():
         raise InputError(f"is {moves!r}; give a number, or unlimited", source="--moves")
-    if moves != "0":
-        raise InputError(
-            "moving running pods is not available yet; use --moves 0", source="--moves"
-        )
+    return Allowance(
+        preemption=preemption == "lower-priority",
+        moves_max=None if moves == "unlimited" else int(moves),
+    )
 
 
 def _cores() -> int:

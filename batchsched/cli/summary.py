@@ -14,11 +14,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from batchsched.plan.plan import Plan, PlanTier, Unplaced
+from batchsched.plan.plan import Eviction, Plan, PlanTier, Unplaced
 
 NAMES_SHOWN_MAX = 3
 REASONS_SHOWN_MAX = 12
 NODES_SHOWN_MAX = 12
+EVICTIONS_SHOWN_MAX = 12
 PIPED_COLUMNS = 10_000
 """Wider than any line: a name has 253 characters at most, and a cell three names."""
 
@@ -53,6 +54,9 @@ def print_summary(plan: Plan, written_to: str | None) -> None:
     if plan.bindings:
         console.print()
         console.print(nodes_table(plan))
+    if plan.evictions:
+        console.print()
+        console.print(_evictions(plan.evictions))
     if plan.pod_groups:
         console.print()
         console.print(_groups(plan))
@@ -84,6 +88,8 @@ def _headline(plan: Plan) -> Text:
         if placed:
             text.append(f" on {_count(len({b.node for b in plan.bindings}), 'node')}")
             text.append(f" (of {plan.snapshot.nodes:,})")
+        for what in _leaving(plan.evictions):
+            text.append(f", {what}")
         text.append(".")
         sure = "No plan places more" if plan.status == "Optimal" else "Not proven to be the most"
         text.append(f" {sure}.")
@@ -98,6 +104,14 @@ def _nobody(pods: int) -> str:
     if pods:
         return f"none of {_count(pods, 'pod')} is pending."
     return "there is no Pod. (Controllers make them: a Job or a Deployment alone is none.)"
+
+
+def _leaving(evictions: Sequence[Eviction]) -> Iterable[str]:
+    """How many running pods are evicted, and how many are moved."""
+    for reason, verb in (("Preempted", "evicts"), ("Moved", "moves")):
+        number = sum(each.reason == reason for each in evictions)
+        if number:
+            yield f"{verb} {number:,}"
 
 
 def _tiers(tiers: Sequence[PlanTier]) -> Table:
@@ -141,6 +155,20 @@ def nodes_table(plan: Plan) -> Table:
         table.add_row(node, f"{len(pods_of[node]):,}", names)
     if len(pods_of) > NODES_SHOWN_MAX:
         table.add_row(f"and {len(pods_of) - NODES_SHOWN_MAX:,} more")
+    return table
+
+
+def _evictions(evictions: Sequence[Eviction]) -> Table:
+    """Who leaves, where to, and for whom."""
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table.add_column("leaves", overflow="ellipsis")
+    for name in ("from", "to", "for"):
+        table.add_column(name, no_wrap=True, overflow="ellipsis")
+    for each in evictions[:EVICTIONS_SHOWN_MAX]:
+        to = Text(each.to) if each.to is not None else Text("evicted", "yellow")
+        table.add_row(f"{each.namespace}/{each.name}", each.from_, to, each.for_ or "–")
+    if len(evictions) > EVICTIONS_SHOWN_MAX:
+        table.add_row(f"and {len(evictions) - EVICTIONS_SHOWN_MAX:,} more")
     return table
 
 

@@ -31,7 +31,7 @@ class Constraint(Protocol):
 
 
 def default_constraints() -> tuple[Constraint, ...]:
-    """Every rule of this package, in the order of the formulation (C1 to C13).
+    """Every rule of this package, in the order of the formulation (C1 to C14).
 
     Imported when called: whoever only names the protocol needs none of them.
     """
@@ -55,4 +55,5 @@ _DEFAULT = (
     ("volume_limits", "VolumeLimits"),
     ("volume_binding", "VolumeBinding"),
     ("node_rules", "NodeRules"),
+    ("evictions", "Evictions"),
 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from batchsched.feasibility.problem import Problem
-from batchsched.plan.state import FinalState, Violation
+from batchsched.plan.state import FinalState, Violation, among
 from batchsched.snapshot.group import PodGroup
 from batchsched.solver.model import IntArray, Model
 from batchsched.solver.sums import Entries, add_up
@@ -57,13 +57,15 @@ class GangTopology:
         return [problem.domains(key).shared for key in sorted(keys)]
 
     def check(self, state: FinalState) -> Iterator[Violation]:
-        """Placed members of such a group are in one domain, where its running members are."""
+        """Placed members of such a group are in one domain, where its members run or ran."""
         domains: dict[int, set[str]] = {}
-        for group, members in state.running_members.items():
-            for pod in members:
-                domain = _domain(state, state.snapshot.groups[group], pod.node)
-                if domain is not None:
-                    domains.setdefault(group, set()).add(domain)
+        gone = among(state.snapshot.pods, state.evicted) if state.evicted else {}
+        ran = [(state.group_of[key], pod) for key, pod in gone.items() if key in state.group_of]
+        run = [(group, pod) for group, pods in state.running_members.items() for pod in pods]
+        for group, pod in (*run, *ran):
+            domain = _domain(state, state.snapshot.groups[group], pod.node)
+            if domain is not None:
+                domains.setdefault(group, set()).add(domain)
         for placed in state.placed:
             group = state.group_of.get(placed.pod.key, -1)
             key = state.snapshot.groups[group].required_topology if group >= 0 else None

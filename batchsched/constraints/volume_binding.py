@@ -196,10 +196,10 @@ class _Kind:
 
 
 def _claims(scene: Scene) -> list[_Claim]:
-    """The unbound claims of pending pods that wait for their first consumer."""
+    """The unbound claims of pods to be placed that wait for their first consumer."""
     users: dict[tuple[str, str], list[int]] = {}
     for index, pods in enumerate(scene.classes):
-        for claim in scene.storage.claims_of(pods.pods[0]):
+        for claim in scene.storage.claims_of(pods.pods[0]) if pods.seat is None else ():
             if not is_bound(claim) and scene.storage.waits(claim):
                 users.setdefault(claim.key, []).append(index)
     found = []

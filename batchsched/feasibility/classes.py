@@ -44,14 +44,16 @@ def pod_classes(
     group_of: Mapping[tuple[str, str], int],
     *,
     whole: bool = False,
+    preemption: bool = False,
 ) -> tuple[PodClass, ...]:
     """Group pods into classes, in the order of their first pod.
 
     Args:
         snapshot: The cluster, whose selectors decide what can be told apart.
-        pods: The pending pods, sorted by key.
+        pods: The pods, sorted by key.
         group_of: The gang of each pod that has one, as index into ``Problem.gangs``.
         whole: Whether namespace, labels and annotations tell pods apart though no selector does.
+        preemption: Whether it matters which pods preempt others.
     """
     ordered = tuple(pods)
     grouped: dict[object, list[Pod]] = {}
@@ -59,6 +61,7 @@ def pod_classes(
     for pod in ordered:
         group = group_of.get((pod.namespace, pod.name))
         more = (pod.namespace, pod.labels, pod.annotations) if whole else ()
+        more = (*more, pod.spec.preemption_never) if preemption else more
         grouped.setdefault((key_of(pod), group, more), []).append(pod)
     return tuple(
         PodClass(tuple(members), group_of.get(members[0].key)) for members in grouped.values()

@@ -4,7 +4,8 @@ Candidates are what remains when every rule has been asked that looks at the nod
 alone. What depends on where other pending pods go is left to the model.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -14,32 +15,50 @@ from batchsched.feasibility.devices import needs_allocation
 from batchsched.feasibility.filters import LASTING, prefilter, verdicts
 from batchsched.feasibility.gangs import Gangs, gangs_of, open_nodes
 from batchsched.feasibility.most import most
-from batchsched.feasibility.problem import Excluded, Gang, Problem
+from batchsched.feasibility.problem import Excluded, Gang, PodClass, Problem
 from batchsched.feasibility.resources import how_many, measure
+from batchsched.feasibility.running import Leaver, leavers, running_classes
 from batchsched.feasibility.scene import Scene, make_scene
+from batchsched.snapshot.allowance import NOTHING, Allowance
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.snapshot import Snapshot, Window, holding
 
 UNSUPPORTED_CONSTRAINT = "UnsupportedConstraint"
 
+PodKey = tuple[str, str]
 
-def compile_problem(snapshot: Snapshot, window: Window, *, whole: bool = False) -> Problem:
+
+def compile_problem(
+    snapshot: Snapshot,
+    window: Window,
+    allowance: Allowance = NOTHING,
+    *,
+    staying: frozenset[PodKey] = frozenset(),
+    whole: bool = False,
+) -> Problem:
     """Compile one window over one snapshot.
 
     Args:
         snapshot: The cluster.
         window: The pods to decide on, sorted by key.
+        allowance: What may be done to running pods.
+        staying: Running pods that stay whatever is allowed.
         whole: Whether classes keep namespace, labels and annotations whole, because rules may read
             them that no selector tells of.
     """
-    fixed = fixed_pods(snapshot, window)
+    may_go = leavers(snapshot, window, allowance)
+    going = tuple(each for each in may_go if each.pod.key not in staying)
     index = {node.name: i for i, node in enumerate(sorted(snapshot.nodes, key=lambda n: n.name))}
     gangs = gangs_of(snapshot, window, index)
-    scene, excluded = _scene(snapshot, window, fixed, gangs, whole=whole)
+    scene, excluded = _Compilation(snapshot, window, going, gangs, whole=whole).scene()
     room = measure(scene)
     upper = np.minimum(how_many(room, [c.size for c in scene.classes]), most(scene))
     passing = candidates(scene, gangs.gangs)
     upper[~passing] = 0
+    for c, pods in enumerate(scene.classes):
+        if pods.seat is not None:
+            at = [index[pod.node] for pod in pods.pods if pod.node is not None]
+            upper[c] = np.bincount(at, minlength=len(index))
     return Problem(
         snapshot=snapshot,
         nodes=scene.nodes,
@@ -58,6 +77,8 @@ def compile_problem(snapshot: Snapshot, window: Window, *, whole: bool = False) 
         excluded=excluded,
         topology=scene.topology,
         selections=scene.selections,
+        allowance=allowance,
+        left_alone=tuple(each.pod for each in may_go if each.pod.key in staying),
     )
 
 
@@ -77,31 +98,63 @@ def fixed_pods(snapshot: Snapshot, window: Window) -> tuple[Sequence[Pod], list[
     return pods, [pod.nominated_node if pod.node is None else pod.node for pod in pods]
 
 
-def _scene(
-    snapshot: Snapshot,
-    window: Window,
-    fixed: tuple[Sequence[Pod], list[str | None]],
-    gangs: Gangs,
-    *,
-    whole: bool,
-) -> tuple[Scene, tuple[Excluded, ...]]:
-    """The scene of the pods that can be tried, and those that cannot."""
-    waiting = {each.pod.key for each in gangs.excluded}
-    pods = tuple(pod for pod in window.pods if pod.key not in waiting) if waiting else window.pods
-    scene = make_scene(snapshot, pod_classes(snapshot, pods, gangs.gang_of, whole=whole), *fixed)
-    unsupported: dict[tuple[str, str], Excluded] = {}
-    for pods_of in scene.classes:
-        message = needs_allocation(scene, pods_of.pods[0])
-        if message is not None:
-            unsupported.update(
-                {p.key: Excluded(p, UNSUPPORTED_CONSTRAINT, message) for p in pods_of.pods}
-            )
-    if unsupported:
-        pods = tuple(pod for pod in pods if pod.key not in unsupported)
-        classes = pod_classes(snapshot, pods, gangs.gang_of, whole=whole)
-        scene = make_scene(snapshot, classes, *fixed)
-    excluded = (*gangs.excluded, *unsupported.values())
-    return scene, tuple(sorted(excluded, key=lambda each: each.pod.key))
+def without(
+    pods: Sequence[Pod], places: Sequence[str | None], leaving: Collection[PodKey]
+) -> tuple[Sequence[Pod], list[str | None]]:
+    """Pods and their places but for those that leave."""
+    if not leaving:
+        return pods, [*places]
+    stay = [i for i, pod in enumerate(pods) if pod.key not in leaving]
+    return [pods[i] for i in stay], [places[i] for i in stay]
+
+
+@dataclass(frozen=True)
+class _Compilation:
+    """What goes into the scene."""
+
+    snapshot: Snapshot
+    window: Window
+    going: tuple[Leaver, ...]
+    gangs: Gangs
+    whole: bool = field(kw_only=True)
+
+    def scene(self) -> tuple[Scene, tuple[Excluded, ...]]:
+        """The scene of the pods that can be tried, and those that cannot."""
+        waiting = {each.pod.key for each in self.gangs.excluded}
+        pods = self.window.pods
+        if waiting:
+            pods = tuple(pod for pod in pods if pod.key not in waiting)
+        scene = self._scene_of(pods)
+        unsupported: dict[PodKey, Excluded] = {}
+        for pods_of in scene.classes:
+            message = needs_allocation(scene, pods_of.pods[0]) if pods_of.waits else None
+            if message is not None:
+                unsupported.update(
+                    {p.key: Excluded(p, UNSUPPORTED_CONSTRAINT, message) for p in pods_of.pods}
+                )
+        if unsupported:
+            scene = self._scene_of(tuple(pod for pod in pods if pod.key not in unsupported))
+        excluded = (*self.gangs.excluded, *unsupported.values())
+        return scene, tuple(sorted(excluded, key=lambda each: each.pod.key))
+
+    def _scene_of(self, pods: tuple[Pod, ...]) -> Scene:
+        """Pending pods, those that may come back, and those that may go, before the fixed ones."""
+        preemption = any(each.preemptible for each in self.going)
+        waiting = pod_classes(
+            self.snapshot, pods, self.gangs.gang_of, whole=self.whole, preemption=preemption
+        )
+        going = {each.pod.key for each in self.going}
+        fixed, places = without(*fixed_pods(self.snapshot, self.window), going)
+        classes = (*waiting, *self._leaving(len(waiting)))
+        return make_scene(self.snapshot, classes, fixed, places)
+
+    def _leaving(self, first: int) -> tuple[PodClass, ...]:
+        def classes_of(pods: Sequence[Pod], kin: Mapping[PodKey, int]) -> tuple[PodClass, ...]:
+            return pod_classes(self.snapshot, pods, kin, whole=self.whole)
+
+        moving = [each.pod for each in self.going if each.movable]
+        back = tuple(PodClass(c.pods, returning=True) for c in classes_of(moving, {}))
+        return (*back, *running_classes(self.going, back, first, classes_of, whole=self.whole))
 
 
 def candidates(scene: Scene, gangs: tuple[Gang, ...]) -> npt.NDArray[np.bool_]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from batchsched.feasibility.classes import pod_classes
-from batchsched.feasibility.compile import fixed_pods
+from batchsched.feasibility.compile import fixed_pods, without
 from batchsched.feasibility.filters import first_reasons, prefilter
 from batchsched.feasibility.scene import Reasons, make_scene
 from batchsched.snapshot.pod import Pod
@@ -56,6 +56,8 @@ def explain(
     placements: Mapping[PodKey, str],
     pods: Sequence[Pod],
     held_back: Mapping[PodKey, str] | None = None,
+    *,
+    evictions: Mapping[PodKey, str | None] | None = None,
 ) -> dict[PodKey, str]:
     """Say why pods that a plan leaves have no place in its final state.
 
@@ -64,6 +66,7 @@ def explain(
         placements: Where the plan puts pods: key to node name.
         pods: The pods to speak of.
         held_back: Why a pod is not on a node that would take it, for each pod.
+        evictions: Running pods that leave, and where each comes back, if it does.
 
     Returns:
         One message for each of ``pods``.
@@ -72,10 +75,12 @@ def explain(
         return {}
     asked = tuple(sorted(pods, key=lambda pod: pod.key))
     placed = tuple(pod for pod in snapshot.pods if pod.key in placements)
-    fixed, places = fixed_pods(snapshot, Window((*asked, *placed)))
+    leaving = evictions or {}
+    back = tuple(pod for pod in snapshot.pods if leaving.get(pod.key)) if leaving else ()
+    fixed, places = without(*fixed_pods(snapshot, Window((*asked, *placed))), leaving)
     classes = pod_classes(snapshot, asked, {})
-    places += [placements[pod.key] for pod in placed]
-    scene = make_scene(snapshot, classes, (*fixed, *placed), places)
+    places += [placements[pod.key] for pod in placed] + [leaving[pod.key] for pod in back]
+    scene = make_scene(snapshot, classes, (*fixed, *placed, *back), places)
     codes, reasons = first_reasons(scene)
     messages: dict[PodKey, str] = {}
     for pods_of, codes_of in zip(scene.classes, codes, strict=True):

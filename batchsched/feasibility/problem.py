@@ -14,6 +14,7 @@ import numpy.typing as npt
 from batchsched.feasibility.crowd import Crowd
 from batchsched.feasibility.selection import PodSelector, Selections
 from batchsched.feasibility.topology import Domains, Topology
+from batchsched.snapshot.allowance import NOTHING, Allowance
 from batchsched.snapshot.group import PodGroup
 from batchsched.snapshot.node import Node
 from batchsched.snapshot.pod import Pod, PodSpec
@@ -24,12 +25,34 @@ IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
+class Seat:
+    """How the pods of a class that runs may go."""
+
+    preemptible: bool
+    back: int | None
+    """The class that they come back as where they move, ``None`` where they do not."""
+    group: int | None
+    """Index into ``Snapshot.groups``."""
+
+
+@dataclass(frozen=True, slots=True)
 class PodClass:
-    """Pods that the model cannot tell apart; ``pods`` is sorted by key and never empty."""
+    """Pods that the model cannot tell apart; ``pods`` is sorted by key and never empty.
+
+    They wait to be placed; or they run and may go (``seat``), each with a spec of what then remains
+    to others; or they are the pods that movable ones come back as (``returning``).
+    """
 
     pods: tuple[Pod, ...]
     group: int | None = None
-    """Index into ``Problem.groups``."""
+    """Index into ``Problem.gangs``; of pods that wait."""
+    seat: Seat | None = None
+    returning: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether the pods are pending ones."""
+        return self.seat is None and not self.returning
 
     @property
     def spec(self) -> PodSpec:
@@ -75,9 +98,10 @@ class Excluded:
 class Problem:
     """What gets solved. Shapes: C classes, N nodes, R resources, F fixed pods.
 
-    ``fixed`` pods hold their place whatever is decided: running pods (terminating ones too) and
-    pods outside the window that are nominated to a node. A fixed pod on a node that the snapshot
-    does not hold has index -1 in ``fixed_node``.
+    ``classes`` are those of pending pods first, then of pods that may come back, then of running
+    pods that may go. ``fixed`` pods hold their place whatever is decided: all other running pods
+    (terminating ones too) and pods outside the window that are nominated to a node. A fixed pod on
+    a node that the snapshot does not hold has index -1 in ``fixed_node``.
     """
 
     snapshot: Snapshot
@@ -108,11 +132,49 @@ class Problem:
     selections: Selections
     shortlist: BoolMatrix | None = None
     """[C, N] the pairs that get a column; ``None`` where all candidates do."""
+    allowance: Allowance = NOTHING
+    left_alone: tuple[Pod, ...] = ()
+    """Running pods that might go, but have a part in a rule that is broken already; all fixed."""
 
     @cached_property
     def class_size(self) -> IntArray:
         """[C] pods of each class."""
         return np.array([c.size for c in self.classes], dtype=np.int64)
+
+    @property
+    def running(self) -> npt.NDArray[np.bool_]:
+        """[C] the classes of pods that run."""
+        return np.array([c.seat is not None for c in self.classes], dtype=np.bool_)
+
+    @property
+    def returning(self) -> npt.NDArray[np.bool_]:
+        """[C] the classes that pods come back as."""
+        return np.array([c.returning for c in self.classes], dtype=np.bool_)
+
+    @property
+    def waiting(self) -> npt.NDArray[np.bool_]:
+        """[C] the classes of pending pods."""
+        return np.array([c.waits for c in self.classes], dtype=np.bool_)
+
+    @property
+    def preemptible(self) -> npt.NDArray[np.bool_]:
+        """[C] the running classes whose pods may be evicted for others."""
+        return np.array([bool(c.seat and c.seat.preemptible) for c in self.classes], dtype=np.bool_)
+
+    def with_back(self, running: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """[C] running classes, and what their pods come back as: who is of them is no victim."""
+        mask = running.copy()
+        for k in np.flatnonzero(running).tolist():
+            seat = self.classes[k].seat
+            if seat is not None and seat.back is not None:
+                mask[seat.back] = True
+        return mask
+
+    @property
+    def window_pods(self) -> list[Pod]:
+        """The pods that were asked about, those set aside among them, by key."""
+        waiting = [pod for c in self.classes if c.waits for pod in c.pods]
+        return sorted([*waiting, *(e.pod for e in self.excluded)], key=lambda pod: pod.key)
 
     def domains(self, key: str) -> Domains:
         """The domains of one topology key."""

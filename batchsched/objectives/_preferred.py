@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from batchsched.feasibility.problem import Problem
+from batchsched.feasibility.problem import Gang, PodClass, Problem
 from batchsched.feasibility.selection import PodSelector, of_term
 from batchsched.feasibility.spreading import eligible_nodes, lifted
 from batchsched.snapshot.pod import TopologySpread
@@ -266,11 +266,20 @@ def prefer_domains(model: Model, charges: Charges) -> None:
         domains = problem.domains(key)
         of_node = np.where(domains.has_key, domains.of_node, len(domains))
         inside = sums(model, members, of_node, len(domains) + 1)
-        entered = inside.most > 0
-        entered[of_node[list(gang.running_nodes)]] = False
+        seated = np.array([_is_seated(problem, c, gang) for c in problem.classes], dtype=np.bool_)
+        staying = sums(model, seated, of_node, len(domains) + 1)
+        run = np.bincount(of_node[list(gang.running_nodes)], minlength=len(domains) + 1)
+        entered = (inside.most > 0) & (run <= staying.most)
         count, row = numbered(entered)
         if count:
             present = model.add_columns(charges.rule, 1, count)
             entries = [inside.entries(row), (np.arange(count), present, -inside.most[entered])]
+            entries.append(staying.entries(row, -inside.most))
             model.add_rows(charges.rule, count, entries, upper=0)
             charges.add(present, POINTS_PER_DOMAIN)
+
+
+def _is_seated(problem: Problem, pods: PodClass, gang: Gang) -> bool:
+    """Whether pods are running members of a gang that may go."""
+    group = pods.seat.group if pods.seat is not None else None
+    return group is not None and problem.snapshot.groups[group] is gang.group

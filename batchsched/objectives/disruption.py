@@ -1,6 +1,6 @@
 """Disruption (FORMULATION.md §O2): fewest budgets violated, then fewest running pods terminated.
 
-Nothing may be evicted or moved yet, so the tier is met before it is solved; it stands in the plan
+Where nothing may be evicted or moved the tier is met before it is solved; it stands in the plan
 so that readers find it where it will be.
 """
 
@@ -10,21 +10,43 @@ from dataclasses import dataclass
 import numpy as np
 
 from batchsched.feasibility.problem import Problem
-from batchsched.plan.state import FinalState
+from batchsched.feasibility.selection import PodSelector
+from batchsched.plan.state import FinalState, among
+from batchsched.snapshot.labels import selects
 from batchsched.solver.model import IntArray, Model, Tier
 
 
 @dataclass(frozen=True, slots=True)
 class Disruption:
-    """One tier, always met while every running pod stays."""
+    """Evictions beyond what budgets allow, then all evictions: victims and moved pods alike."""
 
     name: str = "disruption"
 
     def tiers(self, model: Model) -> Sequence[Tier]:
-        """No column is charged: no running pod can go."""
-        del model
-        none = np.zeros(0, dtype=np.int64)
-        return [Tier(self.name, none, none, sign=-1, highest=0)]
+        """Charge what a budget does not allow, then each running pod that does not stay."""
+        problem = model.problem
+        kept = model.cells(problem.running).columns
+        size, worth = int(problem.class_size[problem.running].sum()), np.ones_like(kept)
+        last = Tier(self.name, kept, worth, constant=-size, sign=-1, highest=size)
+        return [self._budgets(model), last] if problem.allowance else [last]
+
+    def _budgets(self, model: Model) -> Tier:
+        """A column for what each budget is violated by: ``gone - allowed <= violated``."""
+        problem, charged = model.problem, [np.zeros(0, dtype=np.int64)]
+        for budget in problem.snapshot.budgets if problem.running.any() else ():
+            selector = PodSelector((budget.namespace,), None, budget.selector)
+            selected = problem.selections.classes(selector) & problem.running
+            size = int(problem.class_size[selected].sum())
+            excess = size - budget.disruptions_allowed
+            if excess > 0:
+                violated = model.add_columns(self.name, excess, 1, resting=True)
+                columns = model.cells(selected).columns
+                entries = [(0, columns, 1), (0, violated, 1)]
+                model.add_rows(self.name, 1, entries, lower=excess)
+                charged.append(violated)
+        columns = np.concatenate(charged)
+        cost = np.full(len(columns), -1, dtype=np.int64)
+        return Tier(f"{self.name}/budgets", columns, cost, sign=-1, highest=0)
 
     def reads(self, problem: Problem) -> Iterable[IntArray]:
         """Nothing: it is not about pods to place."""
@@ -32,6 +54,16 @@ class Disruption:
         return ()
 
     def score(self, state: FinalState) -> Mapping[str, int]:
-        """Nobody is terminated."""
-        del state
-        return {self.name: 0}
+        """Count who is taken from its node; of each budget, those that it does not allow."""
+        if not state.allowance:
+            return {self.name: len(state.evicted)}
+        gone = list(among(state.snapshot.pods, state.evicted).values())
+        beyond = 0
+        for budget in state.snapshot.budgets:
+            theirs = [
+                pod
+                for pod in gone
+                if pod.namespace == budget.namespace and selects(budget.selector, dict(pod.labels))
+            ]
+            beyond += max(0, len(theirs) - budget.disruptions_allowed)
+        return {f"{self.name}/budgets": beyond, self.name: len(state.evicted)}

@@ -14,7 +14,7 @@ from batchsched.plan.reading import seat
 from batchsched.plan.state import FinalState
 from batchsched.snapshot.pod import OwnerRef
 from batchsched.solver.model import IntArray, Model, Tier
-from batchsched.solver.sums import BoolArray
+from batchsched.solver.sums import BoolArray, Entries, add_up, numbered
 
 
 def counts_as_use(owner: OwnerRef | None) -> bool:
@@ -57,6 +57,7 @@ class FewestNodes:
             most = np.where(asked < EXACT_MAX, np.minimum(free, asked.astype(np.int64)), free)
             entries = [(row, column, ask), (np.arange(len(idle)), used, -most)]
             model.add_rows(self.name, len(idle), entries, upper=0)
+        self._kept(model, idle, used)
         self._post_cliques(model, column, used[row])
         cost = np.full(len(idle), -1, dtype=np.int64)
         return [Tier(self.name, used, cost, constant=-len(busy), sign=-1, highest=0)]
@@ -76,6 +77,23 @@ class FewestNodes:
         in_use[row] = used_of[members]
         entries = [(row, members, 1), (np.arange(len(cliques)), in_use, -1)]
         model.add_rows(self.name, len(cliques), entries, upper=0)
+
+    def _kept(self, model: Model, idle: IntArray, used: IntArray) -> None:
+        """``kept <= U used``, which is tighter, for those who run there and may go."""
+        problem = model.problem
+        counted = np.array(
+            [counts_as_use(c.pods[0].owner) for c in problem.classes], dtype=np.bool_
+        )
+        kept = model.cells(counted & problem.running)
+        size = add_up(kept.nodes, problem.upper[kept.classes, kept.nodes], len(problem.nodes))
+        count, row = numbered((size > 0)[idle])
+        if count:
+            row_of = np.full(len(problem.nodes), -1, dtype=np.int64)
+            row_of[idle] = row
+            inside = row_of[kept.nodes] >= 0
+            entries: list[Entries] = [(row_of[kept.nodes[inside]], kept.columns[inside], 1)]
+            entries.append((np.arange(count), used[row >= 0], -size[idle[row >= 0]]))
+            model.add_rows(self.name, count, entries, upper=0)
 
     def reads(self, problem: Problem) -> Iterable[BoolArray]:
         """Whether the node is in use."""

@@ -59,10 +59,11 @@ class LeastFragmentation:
     def tiers(self, model: Model) -> Sequence[Tier]:
         """Let the reference pods compete for the room that is left, and count them."""
         problem = model.problem
-        pods = [*(p for c in problem.classes for p in c.pods), *(e.pod for e in problem.excluded)]
-        pods.sort(key=lambda pod: pod.key)
-        free = _free(problem, {name for pod in pods for name, _ in pod.spec.requests})
-        shape = reference_shape(pods, {name: int(room.sum()) for name, room in free.items()})
+        pods = problem.window_pods
+        names = {name for pod in pods for name, _ in pod.spec.requests}
+        now = _free(problem, names, kept=True)
+        shape = reference_shape(pods, {name: int(room.sum()) for name, room in now.items()})
+        free = _free(problem, names, kept=False) if problem.running.any() else now
         most = problem.slots.copy() if shape else np.zeros_like(problem.slots)
         for name, amount in shape:
             most = np.minimum(most, free[name] // amount)
@@ -110,12 +111,14 @@ class LeastFragmentation:
     def score(self, state: FinalState) -> Mapping[str, int]:
         """Count, node by node, what more would fit."""
         before, after = _room(state, new=False), _room(state, new=True)
+        for pod in (state.by_key.get(key) for key in state.evicted):
+            if pod is not None and pod.node in before:
+                _take(before[pod.node], pod.requests)
         free: dict[str, int] = {}
         for room in before.values():
             for name, amount in room.items():
                 free[name] = free.get(name, 0) + amount
-        window = sorted([*(p.pod for p in state.placed), *state.unplaced], key=lambda pod: pod.key)
-        shape = reference_shape(window, free)
+        shape = reference_shape(state.window_pods, free)
         if not shape:
             return {self.name: 0}
         fits = (
@@ -125,11 +128,17 @@ class LeastFragmentation:
         return {self.name: sum(max(0, count) for count in fits)}
 
 
-def _free(problem: Problem, names: set[str]) -> dict[str, IntArray]:
-    """[N] what fixed pods leave of each named resource, at least 0, whoever asks for it."""
+def _free(problem: Problem, names: set[str], *, kept: bool) -> dict[str, IntArray]:
+    """[N] what running pods leave of each named resource, at least 0, whoever asks for it.
+
+    All of those that run, if they are ``kept``; else as when all that may go have left.
+    """
     ordered = sorted(names)
     room = table([node.allocatable for node in problem.nodes], ordered)
     room -= held(problem.fixed, problem.fixed_node, ordered, len(problem.nodes))
+    seated = np.flatnonzero(problem.running & kept)
+    asked = table([problem.classes[c].spec.requests for c in seated.tolist()], ordered)
+    room -= problem.upper[seated].T @ asked
     return {name: np.maximum(room[:, r], 0) for r, name in enumerate(ordered)}
 
 
@@ -137,11 +146,15 @@ def _room(state: FinalState, *, new: bool) -> dict[str, dict[str, int]]:
     """What is left on each node, at least 0, with or without the pods that the plan places."""
     room = {name: {"pods": 0, **dict(node.allocatable)} for name, node in state.nodes.items()}
     for pod in state.kept:
-        here = room[seat(pod)]
-        for name, amount in (*pod.requests, ("pods", 1)):
-            here[name] = max(0, here.get(name, 0) - amount)
+        _take(room[seat(pod)], pod.requests)
     for placed in state.placed if new else ():
         here = room[placed.node.name]
         for name, amount in (*placed.pod.spec.requests, ("pods", 1)):
             here[name] = here.get(name, 0) - amount
     return room
+
+
+def _take(room: dict[str, int], requests: Quantities) -> None:
+    """Take what one more pod holds, as far as there is any."""
+    for name, amount in (*requests, ("pods", 1)):
+        room[name] = max(0, room.get(name, 0) - amount)

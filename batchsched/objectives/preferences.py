@@ -44,11 +44,12 @@ class Preferences:
         problem, counts = model.problem, model.counts
         of_kind, kind = _points(problem)
         points = of_kind[kind[counts.classes], counts.nodes]
+        points[problem.running[counts.classes]] = 0
         best = np.zeros(len(problem.classes), dtype=np.int64)
         if problem.shortlist is None:
             np.maximum.at(best, counts.classes, points)
         else:
-            best = of_kind.max(axis=1, initial=0)[kind]
+            best = of_kind.max(axis=1, initial=0)[kind] * ~problem.running
         paid = np.flatnonzero(points)
         charges = Charges(self.name)
         charges.add(counts.columns[paid], points[paid])

@@ -42,8 +42,7 @@ class SpreadLoad:
     def tiers(self, model: Model) -> Sequence[Tier]:
         """Bound each excess from below by each resource's share; the tier pays for it."""
         problem = model.problem
-        pods = [*(p for c in problem.classes for p in c.pods), *(e.pod for e in problem.excluded)]
-        resources = _weighed(pods)
+        resources = _weighed(problem.window_pods)
         size, used = _size_and_held(problem, resources)
         asks = _asks(problem, resources)
         most = _share(size, size)
@@ -90,7 +89,7 @@ class SpreadLoad:
 
     def score(self, state: FinalState) -> Mapping[str, int]:
         """Add up, node by node, what stands above the thresholds."""
-        resources = _weighed([*(p.pod for p in state.placed), *state.unplaced])
+        resources = _weighed(state.window_pods)
         used: dict[tuple[str, str], int] = {}
         everyone = [(seat(pod), pod.requests) for pod in state.kept]
         everyone += [(placed.node.name, placed.pod.spec.requests) for placed in state.placed]

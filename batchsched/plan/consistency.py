@@ -5,6 +5,7 @@ Rules are not checked here: only that the plan is complete, sorted, and states t
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from batchsched.plan.evictions import causes
 from batchsched.plan.groups import group_states
 from batchsched.plan.plan import Binding, Plan, PlanTier, Unplaced, status_of, tier
 from batchsched.plan.state import FinalState, Violation, among
@@ -27,6 +28,7 @@ def consistency(
     yield from _complete(plan, window)
     yield from _about(plan, state, window)
     yield from _evictions(plan, state)
+    yield from causes(plan.evictions, plan.bindings, state)
     yield from _sorted(plan)
     yield from _groups(plan, state, window)
     yield from _tiers(plan.tiers, values)

@@ -6,12 +6,14 @@ Knows who goes where, and why the others do not; knows nothing of how that was f
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from batchsched.plan.evictions import evictions
 from batchsched.plan.groups import group_states
 from batchsched.plan.order import binding_order
 from batchsched.plan.plan import (
     Binding,
     Eviction,
     Plan,
+    PlanAllowance,
     PlanPodGroup,
     PlanSnapshot,
     PlanSolver,
@@ -39,6 +41,7 @@ class Decision:
     """What a plan's file says of pods."""
 
     snapshot: PlanSnapshot
+    allowance: PlanAllowance
     bindings: tuple[Binding, ...]
     evictions: tuple[Eviction, ...]
     unplaced: tuple[Unplaced, ...]
@@ -48,6 +51,7 @@ class Decision:
         """The plan, with what was optimised and how."""
         return Plan(
             snapshot=self.snapshot,
+            allowance=self.allowance,
             status=status_of(tuple(tiers)),
             tiers=tuple(tiers),
             bindings=self.bindings,
@@ -80,6 +84,7 @@ def diff(
             pods=len(snapshot.pods),
             pending=len(window.pods),
         ),
+        allowance=PlanAllowance.of(state.allowance),
         bindings=tuple(
             Binding(
                 namespace=placed.pod.namespace,
@@ -89,8 +94,9 @@ def diff(
                 pod_group=group_of.get(placed.pod.key),
             )
             for placed in binding_order(state)
+            if placed.pod.key not in state.evicted
         ),
-        evictions=(),
+        evictions=evictions(state),
         unplaced=tuple(
             _unplaced(pods[pod.key], reasons.get(pod.key, Why()), group_of.get(pod.key))
             for pod in state.unplaced

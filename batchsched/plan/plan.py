@@ -11,6 +11,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from batchsched.snapshot.allowance import Allowance
 from batchsched.snapshot.errors import InputError
 
 GroupStatus: TypeAlias = Literal["Placed", "Waiting", "Unplaced"]
@@ -30,6 +31,28 @@ class PlanSnapshot(_Part):
     nodes: int = 0
     pods: int = 0
     pending: int = 0
+
+
+class PlanAllowance(_Part):
+    """What the plan might do to running pods."""
+
+    preemption: Literal["never", "lower-priority"] = "never"
+    moves: int | Literal["unlimited"] = 0
+
+    @classmethod
+    def of(cls, allowance: Allowance) -> "PlanAllowance":
+        """In the words of the command line."""
+        preemption: Literal["never", "lower-priority"]
+        preemption = "lower-priority" if allowance.preemption else "never"
+        moves: int | Literal["unlimited"] = "unlimited"
+        if allowance.moves_max is not None:
+            moves = allowance.moves_max
+        return cls(preemption=preemption, moves=moves)
+
+    def meant(self) -> Allowance:
+        """In our own words."""
+        moves_max = None if self.moves == "unlimited" else self.moves
+        return Allowance(self.preemption == "lower-priority", moves_max)
 
 
 class PlanTier(_Part):
@@ -121,6 +144,7 @@ class Plan(_Part):
     api_version: Literal["batchsched.io/v1alpha1"] = API_VERSION
     kind: Literal["Plan"] = "Plan"
     snapshot: PlanSnapshot = PlanSnapshot()
+    allowance: PlanAllowance = PlanAllowance()
     status: Literal["Optimal", "Feasible"]
     tiers: tuple[PlanTier, ...] = ()
     bindings: tuple[Binding, ...] = ()
@@ -148,8 +172,8 @@ def tier(name: str, value: int, bound: int) -> PlanTier:
 
 
 def status_of(tiers: tuple[PlanTier, ...]) -> Literal["Optimal", "Feasible"]:
-    """Optimal when every tier of placed pods is, and disruption."""
-    ranked = (t for t in tiers if t.name.startswith("placed/") or t.name == "disruption")
+    """Optimal when every tier of placed pods is, and disruption with the budgets before it."""
+    ranked = (t for t in tiers if t.name.startswith(("placed/", "disruption")))
     return "Optimal" if all(t.status == "Optimal" for t in ranked) else "Feasible"
 
 

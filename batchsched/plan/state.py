@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from batchsched.plan.census import Census
+from batchsched.plan.leaving import Way, may_go
 from batchsched.plan.reading import runs, seat
 from batchsched.plan.storage import Storage
+from batchsched.snapshot.allowance import NOTHING, Allowance
 from batchsched.snapshot.node import Node
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.snapshot import Snapshot
@@ -64,6 +66,8 @@ class FinalState:
     """Pending pods of the window that the plan leaves where they are."""
     evicted: frozenset[Key] = frozenset()
     """Keys of the running pods that the plan takes from their node; moved ones are placed again."""
+    allowance: Allowance = NOTHING
+    """What the plan may do to running pods."""
 
     @cached_property
     def pods(self) -> tuple[Placed, ...]:
@@ -73,6 +77,12 @@ class FinalState:
     def stay(self, pods: Iterable[Pod]) -> Iterator[Placed]:
         """Some of the pods that stay, with their nodes."""
         return (Placed(pod, self.nodes[seat(pod)], new=False) for pod in pods)
+
+    @cached_property
+    def window_pods(self) -> tuple[Pod, ...]:
+        """The pods that were asked about, by key: without moved ones, which are placed too."""
+        asked = [p.pod for p in self.placed if p.pod.key not in self.evicted]
+        return tuple(sorted([*asked, *self.unplaced], key=lambda pod: pod.key))
 
     @cached_property
     def on_node(self) -> Mapping[str, tuple[Placed, ...]]:
@@ -105,6 +115,11 @@ class FinalState:
         for placed in self.placed:
             found.setdefault(placed.node.name, []).append(placed)
         return {name: tuple(found[name]) for name in sorted(found)}
+
+    @cached_property
+    def may_go(self) -> Mapping[Key, Way]:
+        """The running pods that the plan may take from their node, and how."""
+        return may_go(self)
 
     @cached_property
     def by_key(self) -> Mapping[Key, Pod]:

@@ -12,6 +12,7 @@ from batchsched.plan.consistency import consistency
 from batchsched.plan.plan import Plan
 from batchsched.plan.reading import ENDED
 from batchsched.plan.state import FinalState, Key, Placed, Violation, among
+from batchsched.snapshot.allowance import NOTHING, Allowance
 from batchsched.snapshot.node import Node
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.snapshot import Snapshot, Window, holding
@@ -62,7 +63,8 @@ def verify(
     placements: dict[Key, str] = {}
     for binding in plan.bindings:
         placements.setdefault((binding.namespace, binding.name), binding.node)
-    state = final_state(snapshot, window, placements, evictions)
+    allowance = plan.allowance.meant()
+    state = final_state(snapshot, window, placements, evictions, allowance)
     for check in checks:
         found.extend(check.check(state))
     values: dict[str, int] = {}
@@ -82,6 +84,7 @@ def final_state(
     window: Window,
     placements: Mapping[Key, str],
     evictions: Mapping[Key, str | None] | None = None,
+    allowance: Allowance = NOTHING,
 ) -> FinalState:
     """The state that placements lead to.
 
@@ -90,6 +93,7 @@ def final_state(
         window: The pending pods that are decided on.
         placements: Pod of the window to node; others, and unknown nodes, are left out.
         evictions: Running pod to the node where its replacement comes, or to ``None``.
+        allowance: What may be done to running pods.
     """
     moved = evictions or {}
     nodes = {node.name: node for node in snapshot.nodes}
@@ -106,7 +110,9 @@ def final_state(
         placed += [Placed(pod, nodes[moved[pod.key] or ""], new=True) for pod in running]
         placed.sort(key=lambda each: each.pod.key)
     left = tuple(pod for pod in window.pods if placements.get(pod.key) not in nodes)
-    return FinalState(snapshot, nodes, tuple(kept), tuple(placed), left, frozenset(moved))
+    return FinalState(
+        snapshot, nodes, tuple(kept), tuple(placed), left, frozenset(moved), allowance
+    )
 
 
 def _staying(snapshot: Snapshot, window: Window, nodes: Mapping[str, Node]) -> list[Pod]:

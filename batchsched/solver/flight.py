@@ -60,7 +60,7 @@ class Flight:
         tiers: Highest first.
         x: [width] a point that the program accepts.
         work: The means.
-        base: For rounding: the program of the constraints alone, if this is the flight that places.
+        base: For rounding: makes the start over the constraints alone, in a flight that places.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Flight:
         tiers: Sequence[Tier],
         x: IntArray,
         work: Work,
-        base: Program | None = None,
+        base: Callable[[], Incumbent] | None = None,
     ) -> None:
         """Nothing is relaxed or searched yet."""
         self._model, self._program, self._work, self._base = model, program, work, base
@@ -121,17 +121,17 @@ class Flight:
         if self._first_open() is None:
             return
         if alternative is not None:
-            self._start_from(alternative())
+            self.start_from(alternative())
 
-    def _sketch(self, base: Program) -> None:
+    def _sketch(self, base: Callable[[], Incumbent]) -> None:
         """Bounds and a point from a relaxation that merges what is nearly alike."""
         start_s = self._work.clock()
         sketch = self._ladder.sketch(self.values, self._work.budget)
         self._work.took("relax", start_s)
         if sketch is not None and self._first_open() is not None:
             start_s = self._work.clock()
-            greedy = Greedy(self._model, Incumbent(base), self._work.budget)
-            self._start_from(greedy.complete(sketch=sketch).x)
+            greedy = Greedy(self._model, base(), self._work.budget)
+            self.start_from(greedy.complete(sketch=sketch).x)
             self._work.took("search", start_s)
 
     def _ask_the_quotient(self, until_s: float) -> None:
@@ -161,17 +161,16 @@ class Flight:
         """Round the point that a climb came to, if it told anything; whether it did."""
         if told and self._base is not None and self._ladder.point is not None:
             start_s = self._work.clock()
-            self._start_from(self._rounded(self._base, self._ladder.point))
+            self.start_from(self._rounded(self._base(), self._ladder.point))
             self._work.took("search", start_s)
         return told
 
-    def _rounded(self, base: Program, fractional: FloatArray) -> IntArray:
+    def _rounded(self, point: Incumbent, fractional: FloatArray) -> IntArray:
         """The counts rounded down, and completed greedily by priority."""
-        targets = np.floor(fractional[: base.counts] + ROUNDING).astype(np.int64)
-        greedy = Greedy(self._model, Incumbent(base), self._work.budget)
-        return greedy.complete(targets).x
+        targets = np.floor(fractional[: point.program.counts] + ROUNDING).astype(np.int64)
+        return Greedy(self._model, point, self._work.budget).complete(targets).x
 
-    def _start_from(self, x: IntArray) -> None:
+    def start_from(self, x: IntArray) -> None:
         """Take another point, if it is better and every row holds."""
         worth = [int(objective @ x) for objective in self._objectives]
         if worth > self.values and self._program.accepts(x):
@@ -229,5 +228,5 @@ class Flight:
         budget.spend(answer.deterministic_s)
         self._ladder.learn(i, values, answer.bound)
         if answer.x is not None and int(self._objectives[i] @ answer.x) > values[i]:
-            self._start_from(answer.x)
+            self.start_from(answer.x)
         work.took("search", start_s)

@@ -56,6 +56,7 @@ class Greedy:
         self._value = asked / free / free
         self._weight = problem.requests @ self._value
         self._left = problem.free.copy()
+        self._waiting = problem.waiting
         counts = model.counts
         taken = point.x[: len(counts), None] * problem.requests[counts.classes]
         np.subtract.at(self._left, counts.nodes, taken)
@@ -139,7 +140,8 @@ class Greedy:
     def _units(self) -> list[Bundle | int]:
         """Bundles and single classes by priority, then largest first, then in order."""
         bundled = {c for bundle in self.model.bundles for c in bundle.classes.tolist()}
-        singles = (c for c in range(len(self.problem.classes)) if c not in bundled)
+        waiting = np.flatnonzero(self._waiting).tolist()
+        singles = (c for c in waiting if c not in bundled)
         return sorted([*self.model.bundles, *singles], key=self._rank)
 
     def _rank(self, unit: "Bundle | int") -> tuple[int, float, int]:
@@ -153,7 +155,10 @@ class Greedy:
         Where its classes differ, what suits the first may leave too little for the others: then the
         first is placed elsewhere, a few times.
         """
-        first, *others = sorted(bundle.classes.tolist(), key=lambda c: (-float(self._weight[c]), c))
+        classes = bundle.classes[self._waiting[bundle.classes]].tolist()
+        if not classes:
+            return
+        first, *others = sorted(classes, key=lambda c: (-float(self._weight[c]), c))
         left, idle = self._left.copy(), self._idle.copy()
         for skip in range(ATTEMPTS_MAX if others else 1):
             mark = self.point.mark()

@@ -58,6 +58,16 @@ class Incumbent:
             and np.all(activity <= self.program.row_upper[rows])
         )
 
+    def mend(self) -> IntArray:
+        """Mend the rows that do not hold, one after the other; give those that nothing mends."""
+        beyond = []
+        for row in self._wrong(np.arange(self.program.height)).tolist():
+            self._steps = REPAIR_STEPS_MAX
+            if not self._repair(np.array([row]), frozenset()):
+                beyond.append(row)
+        self.forget()
+        return np.array(beyond, dtype=np.int64)
+
     def raise_by(self, columns: npt.ArrayLike, amounts: npt.ArrayLike) -> bool:
         """Raise distinct columns, repairing what that breaks; else everything is as it was."""
         chosen, steps = np.atleast_1d(columns), np.atleast_1d(amounts)

@@ -4,8 +4,8 @@ The first columns are ``count[class, node]``, one for each candidate: how many p
 node gets. Rules add columns (0/1 or small integers) where they need logic, and rows; all of it is
 linear and integer. Two laws hold for every rule, because greedy, search and windows build on them:
 
-- all zeros, with every added column at its lower bound, is feasible: placing nothing is always
-  allowed;
+- the *start* is feasible, for some values of the added columns: every running pod stays and
+  nothing is placed, which is all zeros where no running pod may go;
 - a row is ``lower <= sum(coefficient * column) <= upper`` with integer coefficients, as tight as
   can be.
 """
@@ -51,6 +51,10 @@ class Tier:
     sign: int = 1
     highest: int | None = None
     """A bound on the sum (without the constant) that is known without solving, or ``None``."""
+    internal: bool = False
+    """Whether it is a first stage of the next tier that is not, which is what readers see."""
+    passing: bool = False
+    """Whether it is held only until the next tier that is not passing is done."""
 
     def objective(self, width: int) -> IntArray:
         """[width] dense coefficients."""
@@ -97,6 +101,8 @@ class Model:
         self.stages: list[Stage] = []
         self.resting: list[tuple[int, int]] = []
         """Ranges of columns that rest at their lowest value."""
+        self.start: IntArray | None = None
+        """The start over the first columns, ``None`` where all zeros are it."""
         self.columns, self.rows = len(classes), 0
 
     @cached_property

@@ -6,7 +6,6 @@ those that speak of the same columns and rows together, the placed tiers before 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,7 @@ from batchsched.solver.greedy import Greedy
 from batchsched.solver.incumbent import Incumbent
 from batchsched.solver.model import Model, Stage, Tier
 from batchsched.solver.program import Program
+from batchsched.solver.reprieve import reprieved
 from batchsched.solver.settle import settle
 
 IntArray = npt.NDArray[np.int64]
@@ -103,8 +103,21 @@ class _Solve:
         self.program = model.freeze()
         first = model.stages[0]
         self._base = self.program.prefix(first.width, first.height)
+        self._staying = self._everybody_stays()
         self.seconds = {"greedy": 0.0, "relax": 0.0, "search": 0.0}
+        self.results: list[TierResult] = []
         self.held: list[TierResult] = []
+
+    def _first_point(self) -> Incumbent:
+        """The start, to be completed."""
+        return Incumbent(self._base, self._staying)
+
+    def _everybody_stays(self) -> IntArray:
+        """The start, over all columns that the first tier takes."""
+        start = self.model.start
+        if start is None:
+            return self._base.lower
+        return self._extend(self._base, np.zeros(self._base.width, dtype=np.int64), start)
 
     def run(self, targets: IntArray | None) -> Solution:
         flights = _flights(self.model.stages)
@@ -112,8 +125,16 @@ class _Solve:
         weights = [sum(_weight(stage.tier) for stage in flight) for flight in flights]
         for i, flight in enumerate(flights):
             share_s = self.budget.remaining_s * weights[i] / sum(weights[i:])
-            x = self._fly(flight, x, share_s, first=i == 0)
-        return Solution(x, tuple(self.held), self.seconds)
+            first = (flight[0].width, flight[0].height) == (self._base.width, self._base.height)
+            x = self._fly(flight, x, share_s, first=first)
+        return Solution(x, tuple(self.results), self.seconds)
+
+    def _hold(self, result: TierResult) -> None:
+        """Keep a result, and hold the tier; passing ones before a lasting one are over with it."""
+        self.results.append(result)
+        if not result.tier.passing:
+            self.held = [each for each in self.held if not each.tier.passing]
+        self.held.append(result)
 
     def _start(self, flights: Sequence[Sequence[Stage]], targets: IntArray | None) -> IntArray:
         """The best of the greedy's plans and the earlier one completed, in the order of tiers.
@@ -123,12 +144,12 @@ class _Solve:
         start = self.clock()
         greedy_s = max(self.budget.remaining_s * GREEDY_SHARE, GREEDY_S_MIN)
         budget = Budget(greedy_s, None if self.limits.deterministic else self.clock)
-        found = [Greedy(self.model, Incumbent(self._base), budget).complete().x]
+        found = [Greedy(self.model, self._first_point(), budget).complete().x]
         if not self._all_placed([stage.tier for stage in flights[0]], found[0]):
-            small_first = Greedy(self.model, Incumbent(self._base), budget, small_first=True)
+            small_first = Greedy(self.model, self._first_point(), budget, small_first=True)
             found.append(small_first.complete().x)
         if targets is not None and np.any(targets) and not budget.expired:
-            found.insert(0, Greedy(self.model, Incumbent(self._base), budget).complete(targets).x)
+            found.insert(0, Greedy(self.model, self._first_point(), budget).complete(targets).x)
         if len(found) > 1:
             found.sort(key=lambda each: self._worth(flights, each), reverse=True)
         self._took("greedy", start)
@@ -160,13 +181,15 @@ class _Solve:
             message = f"the incumbent breaks a row of the model of {tiers[0].name}"
             raise ModelDefectError(message)
         work = Work(self.limits.workers, self.limits.seed, self.budget, self.clock, self._took)
-        flight = Flight(self.model, program, tiers, x, work, base=self._base if first else None)
+        base = self._first_point if first else None
+        flight = Flight(self.model, program, tiers, x, work, base)
         flight.run(share_s, None if first else lambda: self._repacked(program, objective))
+        flight.start_from(reprieved(self.model, flight.point))
         for tier, value, bound in zip(tiers, flight.values, flight.bounds, strict=True):
             if value > bound:
                 message = f"{tier.name} is worth {value}, above its bound of {bound}"
                 raise ModelDefectError(message)
-            self.held.append(TierResult(tier, value, bound))
+            self._hold(TierResult(tier, value, bound))
             self.progress("tier", tier.name, value, bound)
         return flight.point.x
 
@@ -179,7 +202,7 @@ class _Solve:
 
     def _repacked(self, program: Program, objective: IntArray) -> IntArray:
         """Everything placed anew, on few nodes."""
-        point = Greedy(self.model, Incumbent(self._base), self.budget, pack=True).complete()
+        point = Greedy(self.model, self._first_point(), self.budget, pack=True).complete()
         return self._extend(program, objective, point.x)
 
     def _extend(self, program: Program, objective: IntArray, x: IntArray) -> IntArray:
@@ -199,10 +222,24 @@ class _Solve:
 
 
 def _flights(stages: Sequence[Stage]) -> list[list[Stage]]:
-    """Consecutive stages of the same columns and rows."""
-    return [list(same) for _, same in groupby(stages, lambda each: (each.width, each.height))]
+    """Consecutive stages of the same columns and rows.
+
+    Where tiers pass, a flight ends with the tier that they are for: it ends them.
+    """
+    passed = [i for i, each in enumerate(stages) if each.tier.passing]
+    ends = {next(i for i in range(p, len(stages)) if not stages[i].tier.passing) for p in passed}
+    flights: list[list[Stage]] = []
+    for i, stage in enumerate(stages):
+        last = flights[-1][-1] if flights else None
+        same = last is not None and (last.width, last.height) == (stage.width, stage.height)
+        if same and i - 1 not in ends:
+            flights[-1].append(stage)
+        else:
+            flights.append([stage])
+    return flights
 
 
 def _weight(tier: Tier) -> float:
     """The share of the remaining time that a tier may claim, relative to those after it."""
-    return 6.0 if tier.name.startswith("placed/") else 2.0 if tier.name == "preferences" else 1.0
+    leading = tier.internal or tier.name.startswith("placed/")
+    return 6.0 if leading else 2.0 if tier.name == "preferences" else 1.0

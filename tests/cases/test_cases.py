@@ -16,14 +16,15 @@ import pytest
 from batchsched.plan.plan import Plan
 from batchsched.profile import named_profiles
 from batchsched.scheduler import schedule
+from batchsched.snapshot.allowance import Allowance
 from batchsched.snapshot.read import read
 from batchsched.snapshot.snapshot import Snapshot, pending
 from batchsched.solver.solve import Limits
 from tests.oracles import minizinc
 from tests.oracles.brute_force import full_optimum
 from tests.oracles.cluster import Cluster
+from tests.oracles.evicting import Outcome, Scene, optimum
 from tests.oracles.greedy import greedy_placed
-from tests.oracles.rules import broken
 
 CASES = Path(__file__).resolve().parents[2] / "models" / "cases"
 NAMES = sorted(path.name for path in CASES.iterdir() if path.is_dir())
@@ -43,6 +44,13 @@ class Case:
         return packing
 
     @property
+    def allowance(self) -> Allowance:
+        """What may be done to running pods: nothing, unless the case says so."""
+        moves = self.expect.get("moves", 0)
+        preemption = self.expect.get("preemption") == "lower-priority"
+        return Allowance(preemption, None if moves == "unlimited" else moves)
+
+    @property
     def values(self) -> dict[str, int]:
         """The expected tiers, in their order."""
         return {name: tier["value"] for name, tier in self.expect["tiers"].items()}
@@ -55,13 +63,18 @@ def case_of(name: str) -> Case:
     return Case(snapshot, expect)
 
 
+EVICTING = [name for name in NAMES if case_of(name).allowance]
+PLACING = [name for name in NAMES if name not in EVICTING]
+
+
 @cache
 def plan_of(name: str) -> Plan:
     case = case_of(name)
     packing = "default" if case.packing == "fewest-nodes" else case.packing
     limits = Limits(time_limit_s=10, workers=1, seed=0, deterministic=True)
     snapshot, profile = case.snapshot, named_profiles()[packing]
-    return schedule(snapshot, pending(snapshot), profile, limits, clock=lambda: 0.0)
+    window, allowance = pending(snapshot), case.allowance
+    return schedule(snapshot, window, profile, limits, lambda: 0.0, allowance=allowance)
 
 
 def test_there_are_many_cases_and_their_numbers_are_their_own() -> None:
@@ -89,9 +102,27 @@ def test_the_scheduler_finds_and_proves_what_is_expected(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_plan_of_a_case_is_valid_by_the_oracles_reading_of_the_rules(name: str) -> None:
-    cluster = Cluster.of(case_of(name).snapshot)
-    places = {(b.namespace, b.name): b.node for b in plan_of(name).bindings}
-    assert not list(broken(cluster, places))
+    case, plan = case_of(name), plan_of(name)
+    places = {(b.namespace, b.name): b.node for b in plan.bindings}
+    leaving = {(e.namespace, e.name): e.to for e in plan.evictions}
+    assert Outcome(leaving, places, Scene(case.snapshot, case.allowance)).valid
+
+
+@pytest.mark.parametrize("name", EVICTING)
+def test_who_leaves_in_a_case_is_expected_to(name: str) -> None:
+    found = {}
+    for each in plan_of(name).evictions:
+        to = f" to {each.to}" if each.to is not None else ""
+        found[f"{each.namespace}/{each.name}"] = f"{each.from_}{to} for {each.for_}"
+    assert found == case_of(name).expect.get("evictions", {})
+
+
+@pytest.mark.parametrize("name", EVICTING)
+def test_no_way_to_keep_evict_and_move_does_better(name: str) -> None:
+    case = case_of(name)
+    best = optimum(Scene(case.snapshot, case.allowance))
+    assert list(best) == list(case.values)[: len(best)]
+    assert not [name for name, values in best.items() if case.values[name] not in values]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -106,7 +137,7 @@ def test_what_stays_unplaced_in_a_case_says_the_expected_reason(name: str) -> No
     assert groups.items() >= expect.get("podGroups", {}).items()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PLACING)
 def test_brute_force_finds_what_is_expected(name: str) -> None:
     case = case_of(name)
     optimum = full_optimum(Cluster.of(case.snapshot), case.packing)
@@ -114,7 +145,7 @@ def test_brute_force_finds_what_is_expected(name: str) -> None:
 
 
 @pytest.mark.minizinc
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PLACING)
 def test_minizinc_finds_what_is_expected(name: str) -> None:
     if not minizinc.available():
         if os.environ.get("CI") == "true":

@@ -117,8 +117,8 @@ def test_bad_input_says_where_and_writes_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
-        (["--preemption", "lower-priority"], "not available yet"),
-        (["--moves", "3"], "not available yet"),
+        (["--preemption", "always"], "--preemption"),
+        (["--moves", "-1"], "--moves"),
         (["--moves", "some"], "--moves"),
         (["--profile", "nonesuch"], "no profile of this name"),
         (["--time-limit", "0"], "--time-limit"),
@@ -156,3 +156,24 @@ def test_deterministic_plans_are_the_same_bytes(
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
     subprocess.run([*command, "--quiet", "-o", str(path)], check=True, env=environment)
     assert path.read_bytes() == run(snapshot, "--deterministic", "--format", "json").stdout_bytes
+
+
+def test_running_pods_leave_only_where_it_is_allowed_and_the_summary_says_who(
+    tmp_path: Path,
+) -> None:
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "r", "uid": "r"}
+    running = [pod(f"r{i}", "2", nodeName=name) for i, name in enumerate("ab")]
+    for each in running:
+        each["metadata"]["ownerReferences"] = [owner | {"controller": True}]
+    path, plan = tmp_path / "cluster.json", tmp_path / "plan.json"
+    items = [node("a"), node("b"), *running, pod("p", "4", priority=10)]
+    path.write_text(json.dumps({"kind": "List", "items": items}))
+    assert "Placed none of 1 pending pod. No plan places more." in run(path).stdout
+    moved = run(path, "--moves", "1", "-o", plan)
+    assert "Placed 1 of 1 pending pod on 1 node (of 2), moves 1. No plan" in moved.stdout
+    (eviction,) = json.loads(plan.read_text())["evictions"]
+    assert (eviction["reason"], eviction["for"]) == ("Moved", "batch/p")
+    evicted = run(path, "--preemption", "lower-priority", "-o", plan)
+    assert "Placed 1 of 1 pending pod on 1 node (of 2), evicts 1." in evicted.stdout
+    verified = CliRunner().invoke(main, ["verify", str(plan), str(path)])
+    assert verified.stdout == "valid: 1 bindings, 1 evictions, 0 unplaced, 0 pod groups\n"

@@ -17,9 +17,11 @@ import pytest
 import yaml
 
 from batchsched.plan.state import FinalState, Violation
-from batchsched.profile import constraints_of, objectives_of, parse_profile
+from batchsched.profile import Profile, Rule, constraints_of, objectives_of, parse_profile
+from batchsched.scheduler import Limits, schedule
+from batchsched.snapshot.allowance import Allowance
 from batchsched.snapshot.errors import InputError
-from batchsched.snapshot.snapshot import Snapshot
+from batchsched.snapshot.snapshot import Snapshot, pending
 from batchsched.solver.model import Model
 from batchsched.testing import make_node, make_pod, snapshot_of, verify_constraint
 from tests.docs.sessions import sessions
@@ -72,6 +74,32 @@ def test_both_halves_of_the_rule_agree_on_every_placement(plug_in: ModuleType, s
 @pytest.mark.slow
 def test_both_halves_agree_on_clusters_that_are_not_about_the_rule(plug_in: ModuleType) -> None:
     assert verify_constraint(plug_in.LicenseLimit(IMAGE, 1), problems=20) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("plug_in")
+@pytest.mark.parametrize("holders", [1, 2])
+def test_a_seat_is_taken_from_a_pod_of_lower_priority(holders: int) -> None:
+    """Unless more seats are taken than there are: then whoever holds one is left alone."""
+    images = (f"{IMAGE}:9",)
+    held = [make_pod(f"held-{i}", node="n1", images=images) for i in range(holders)]
+    urgent = make_pod("urgent", images=images, priority=1)
+    snapshot = snapshot_of(make_node("n1"), make_node("n2"), *held, urgent)
+    given = {"image": IMAGE, "seats": 1}
+    profile = Profile(
+        constraints=(Rule(name="license_limit", parameters=given),),
+        objectives=(
+            Rule(
+                name="license_on_nodes",
+                parameters={"image": IMAGE, "label": "example.com/cpu", "value": "fast"},
+            ),
+        ),
+    )
+    window, limits = pending(snapshot), Limits(deterministic=True)
+    allowance = Allowance(preemption=True)
+    plan = schedule(snapshot, window, profile, limits, lambda: 0.0, allowance=allowance)
+    assert [each.name for each in plan.evictions] == (["held-0"] if holders == 1 else [])
+    assert len(plan.bindings) == len(plan.evictions)
 
 
 @pytest.mark.slow

@@ -11,7 +11,9 @@ from batchsched.plan.diff import Why, diff
 from batchsched.plan.plan import Plan, PlanSolver, tier
 from batchsched.plan.state import FinalState, Violation
 from batchsched.plan.verify import Score, final_state, verify
+from batchsched.snapshot.allowance import Allowance
 from batchsched.snapshot.group import PodGroup
+from batchsched.snapshot.pod import OwnerRef
 from batchsched.snapshot.snapshot import Snapshot, Window, pending
 from tests.builders import make_node, make_pod, make_replicas, make_snapshot
 
@@ -241,11 +243,14 @@ def test_a_rule_of_ones_own_is_asked_too() -> None:
 
 
 def test_an_evicted_pod_leaves_its_room_and_a_moved_one_takes_it_elsewhere() -> None:
-    pods = [make_pod("r", cpu=900, node="n1"), make_pod("p", cpu=500)]
+    owner = OwnerRef("apps/v1", "ReplicaSet", "r", "r")
+    running = make_pod("r", cpu=900, node="n1", pod={"owner": owner})
+    pods = [running, make_pod("p", cpu=500, priority=1)]
     snapshot = make_snapshot([make_node("n1", cpu=1000), make_node("n2", cpu=1000)], pods)
-    window = pending(snapshot)
+    window, allowed = pending(snapshot), Allowance(preemption=True, moves_max=1)
     for to, kept in ((None, ["p"]), ("n2", ["p", "r"])):
-        state = final_state(snapshot, window, {("default", "p"): "n1"}, {("default", "r"): to})
+        places = {("default", "p"): "n1"}
+        state = final_state(snapshot, window, places, {("default", "r"): to}, allowed)
         assert [placed.pod.name for placed in state.pods] == kept
         assert all(not list(rule.check(state)) for rule in default_constraints())
 

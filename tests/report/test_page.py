@@ -9,7 +9,7 @@ import orjson
 import pandas as pd
 import pytest
 
-from batchsched.plan.plan import read_plan
+from batchsched.plan.plan import Eviction, Plan, read_plan
 from batchsched.report import charts
 from batchsched.report.page import plan_page, simulation_page
 from batchsched.report.tables import COLUMNS, Tables, banded, read_tables, reasons, usage_map
@@ -80,6 +80,17 @@ def test_the_page_of_a_plan_is_whole(folder: Path) -> None:
     page = plan_page(read_plan(path.read_bytes(), path.name), path.name)
     check_whole(page)
     assert "placed/priority=0" in page
+
+
+def test_the_page_of_a_plan_says_who_leaves_and_lets_no_name_write_markup() -> None:
+    where = {"namespace": "a", "uid": "1", "from_": "n1", "for_": "a/p"}
+    moved = Eviction(name="mover", to="n2", reason="Moved", **where)
+    victim = Eviction(name=HOSTILE, reason="Preempted", **where)
+    page = plan_page(Plan(status="Optimal", evictions=(moved, victim)), "plan.json")
+    check_whole(page)
+    assert HOSTILE not in page
+    for text in ("Who leaves", "a/mover", "n2", "evicted", "running pods leave"):
+        assert text in page
 
 
 def test_the_map_adds_up_to_the_time_that_pods_held(tables: Tables) -> None:

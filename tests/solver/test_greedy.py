@@ -7,7 +7,6 @@ import pytest
 from batchsched.constraints import default_constraints
 from batchsched.feasibility.compile import compile_problem
 from batchsched.objectives.placed import Placed
-from batchsched.scheduler import placements_of
 from batchsched.snapshot.group import PodGroup
 from batchsched.snapshot.node import Node
 from batchsched.snapshot.snapshot import Snapshot, pending
@@ -15,6 +14,7 @@ from batchsched.solver.budget import Budget
 from batchsched.solver.greedy import Greedy
 from batchsched.solver.incumbent import Incumbent
 from batchsched.solver.model import Model
+from batchsched.solver.places import places_of
 from batchsched.solver.solve import Solution
 from tests.builders import make_node, make_pod, make_snapshot, make_spec, pod_term
 from tests.strategies import random_cluster, snapshot_of
@@ -43,7 +43,9 @@ def _greedy(snapshot: Snapshot) -> dict[str, str]:
         constraint.post(model)
     model.rank(Placed().tiers(model))
     point = Greedy(model, Incumbent(model.freeze()), Budget(10.0, None)).complete()
-    return {key[1]: node for key, node in placements_of(model, Solution(point.x, ())).items()}
+    return {
+        key[1]: node for key, node in places_of(model, Solution(point.x, ())).placements.items()
+    }
 
 
 def _racks(*cpus: int) -> list[Node]:

@@ -22,10 +22,11 @@ def uses(spec: PodSpec, image: str) -> bool:
     return any(each.startswith(image) for each in spec.images)
 
 
-def users(model: Model, image: str) -> Cells:
-    """The columns of the pods that would take a seat."""
-    mask = np.array([uses(pods.spec, image) for pods in model.problem.classes], dtype=np.bool_)
-    return model.cells(mask)
+def users(model: Model, image: str, *, running: bool = True) -> Cells:
+    """The columns of pods that take a seat; of those that run, too, if they may go."""
+    problem = model.problem
+    mask = np.array([uses(pods.spec, image) for pods in problem.classes], dtype=np.bool_)
+    return model.cells(mask if running else mask & ~problem.running)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,8 @@ class LicenseLimit:
     def post(self, model: Model) -> None:
         """``sum of the users' columns <= free seats``: one row over all nodes."""
         cells = users(model, self.image)
-        taken = sum(uses(pod.spec, self.image) for pod in holding(model.problem.snapshot))
+        bound = (pod for pod in model.problem.fixed if pod.node is not None)
+        taken = sum(uses(pod.spec, self.image) for pod in bound)
         if len(cells):
             free = max(0, self.seats - taken)
             model.add_rows(self.name, 1, [(0, cells.columns, 1)], upper=free)
@@ -86,7 +88,7 @@ class LicenseOnNodes:
 
     def tiers(self, model: Model) -> Sequence[Tier]:
         """One tier: the users' columns on such nodes, each worth one."""
-        cells = users(model, self.image)
+        cells = users(model, self.image, running=False)
         labels = [dict(node.labels).get(self.label) for node in model.problem.nodes]
         wanted = np.array([label == self.value for label in labels], dtype=np.bool_)
         columns = cells.columns[wanted[cells.nodes]]
