@@ -16,7 +16,8 @@ class Timing:
     """... or at so many pods: the largest window whose solve was measured."""
     backoff_first_s: float = 1.0
     """An unplaced pod rests so long, twice as long each further time, unless something changes."""
-    backoff_max_s: float = 60.0
+    backoff_max_s: float = 300.0
+    """... up to so long, as kube-scheduler does with unschedulable pods."""
     gang_complete_within_s: float = 60.0
     """How long a gang may be half-started before its members that do not run yet are deleted."""
     gang_release: bool = True
