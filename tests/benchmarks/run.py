@@ -25,10 +25,12 @@ from tests.benchmarks.parts.openb import openb_backlog, openb_windows
 from tests.benchmarks.parts.priority_matters import priority_matters, published_model
 from tests.benchmarks.parts.rules import rules
 from tests.benchmarks.parts.small_windows import small_windows
+from tests.benchmarks.parts.warm import warm
 
 OUT = Path("bench-out")
 PARTS: dict[str, Part] = {
     "windows": small_windows,
+    "warm": warm,
     "rules": rules,
     "distinct": distinct_pods,
     "ladder": ladder,
