@@ -11,6 +11,7 @@ from batchsched.plan.plan import Plan
 from batchsched.profile import constraints_of, default_profile
 from batchsched.scheduler import Limits, schedule
 from batchsched.snapshot.snapshot import Snapshot, Window, pending
+from batchsched.solver.model import Model
 from tests.builders import make_node, make_pod
 from tests.strategies import random_cluster, snapshot_of
 
@@ -84,6 +85,8 @@ def test_targets_count_pods_that_are_still_pending_on_nodes_that_are_still_there
     later = replace(snapshot, nodes=snapshot.nodes[1:], pods=snapshot.pods[1:])
     window: Window = pending(later)
     problem = compile_problem(later, window)
-    model = scheduler.compile_model(problem, constraints_of(default_profile()), ())
+    model = Model(problem)
+    for rule in constraints_of(default_profile()):
+        rule.post(model)
     on_b = sum(b.node == "b" and b.name != "u" for b in before.bindings)
     assert scheduler.targets_of(model, before).sum() == on_b
