@@ -19,7 +19,6 @@ from batchsched.feasibility.problem import Problem
 from batchsched.feasibility.running import leavers
 from batchsched.feasibility.shortlist import shortlisted
 from batchsched.feasibility.thinning import thinned
-from batchsched.objectives import Objective
 from batchsched.objectives.placed import tier_name
 from batchsched.plan.diff import Why, diff
 from batchsched.plan.plan import Plan, PlanSeconds, PlanSolver, PlanTier, tier
@@ -139,7 +138,8 @@ class Compiler:
     window: Window
     allowance: Allowance
     constraints: Sequence[Constraint]
-    objectives: Sequence[Objective]
+    objectives: Sequence[object]
+    """Asked what they read of nodes, some of which may then be spared."""
     whole: bool
 
     def model(self, budget: Budget) -> Model:
