@@ -74,19 +74,24 @@ ROWS = (
     Row(Tick, (C,), "_tick", (S,), "wake pods; close the window; give up on partial gangs"),
     Row(Tick, (S, B, O), "_tick", (), "wake pods whose rest is over"),
     Row(PlanReady, (S,), "_plan_ready", (B, C), "bind what is placed; the others rest"),
-    Row(PlanReady, (C, B, O), "_ignored", (), "late: ignored"),
+    Row(PlanReady, (C,), "_ignored", (S,), "late: ignored"),
+    Row(PlanReady, (B, O), "_ignored", (), "late: ignored"),
     Row(SolveFailed, (S,), "_solve_failed", (C,), "dump the input; the window's pods rest"),
-    Row(SolveFailed, (C, B, O), "_ignored", (), "late: ignored"),
+    Row(SolveFailed, (C,), "_ignored", (S,), "late: ignored"),
+    Row(SolveFailed, (B, O), "_ignored", (), "late: ignored"),
     Row(Bound, (B,), "_bound", (C, S), "it has its place; the last answer ends the cycle"),
     Row(Bound, (C,), "_bound", (S,), "late: it has its place all the same"),
     Row(Bound, (S, O), "_bound", (), "late: it has its place all the same"),
     Row(BindFailed, (B,), "_bind_failed", (C, S), "its whole gang goes back and rests"),
-    Row(BindFailed, (C, S, O), "_ignored", (), "late: it went back already"),
+    Row(BindFailed, (C,), "_ignored", (S,), "late: it went back already"),
+    Row(BindFailed, (S, O), "_ignored", (), "late: it went back already"),
     Row(LostLease, (C, S, B, O), "_lost_lease", (O,), "everybody goes back; bind nothing more"),
     Row(WonLease, (O,), "_won_lease", (C, S), "go on"),
-    Row(WonLease, (C, S, B), "_ignored", (), "we lead already"),
+    Row(WonLease, (C,), "_ignored", (S,), "we lead already"),
+    Row(WonLease, (S, B), "_ignored", (), "we lead already"),
 )
-"""``leads_to`` names the states besides the present one; ``S``: a window may close at once."""
+"""``leads_to`` names the states besides the present one. Whatever is told while collecting may come
+when a window is due, which then closes: so every row of ``C`` leads to ``S``."""
 TABLE = {(state, row.event): row for row in ROWS for state in row.states}
 
 

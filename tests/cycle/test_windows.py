@@ -7,6 +7,7 @@ import pytest
 from batchsched.cycle import (
     ROWS,
     Announce,
+    BindFailed,
     ClusterChanged,
     Cycle,
     Dump,
@@ -49,6 +50,16 @@ def test_a_window_closes_when_the_queue_was_quiet(cycle: Cycle) -> None:
     assert cycle.wakes_at_s() == 10.75
     assert cycle.handle(Tick(), 10.5) == []
     assert cycle.handle(Tick(), 10.75) == [solve(1, "a", "b")]
+    assert cycle.state is State.SOLVING
+
+
+@pytest.mark.parametrize(
+    "late", [SolveFailed(0, ""), PlanReady(0, ()), BindFailed(A.key, ""), WonLease()]
+)
+def test_a_due_window_closes_whatever_is_told_then(cycle: Cycle, late: Event) -> None:
+    """An answer to a window of before the lease was lost may be the first thing that is heard."""
+    cycle.handle(PodPending(A), 10.0)
+    assert cycle.handle(late, 11.0) == [solve(1, "a")]
     assert cycle.state is State.SOLVING
 
 
