@@ -91,7 +91,7 @@ class Draw:
         counts, problem = self._counts, self._problem
         short = np.zeros(len(problem.classes), dtype=np.bool_)
         short[counts.classes[objective[: len(counts)] > 0]] = True
-        short &= left & problem.candidates.any(axis=1)
+        short &= left & problem.candidates.any(axis=1) & ~problem.returning
         if not np.any(short) or self._random.random() < AT_RANDOM:
             held = np.bincount(counts.nodes, x, len(problem.nodes))
             return np.where(held > 0, 1.0, IDLE_WEIGHT)
