@@ -128,11 +128,18 @@ class Flight:
         start_s = self._work.clock()
         sketch = self._ladder.sketch(self.values, self._work.budget)
         self._work.took("relax", start_s)
-        if sketch is not None and self._first_open() is not None:
-            start_s = self._work.clock()
+        if sketch is None or (first := self._first_open()) is None:
+            return
+        start_s = self._work.clock()
+        # Placed as sketched; and with the tiers that are at their bounds left as they are.
+        counts = len(self._model.counts)
+        met = np.zeros(counts, dtype=np.bool_)
+        for objective in self._objectives[:first]:
+            met |= objective[:counts] > 0
+        for targets in (None, np.where(met, self.point.x[:counts], 0)):
             greedy = Greedy(self._model, base(), self._work.budget)
-            self.start_from(greedy.complete(sketch=sketch).x)
-            self._work.took("search", start_s)
+            self.start_from(greedy.complete(targets, sketch).x)
+        self._work.took("search", start_s)
 
     def _ask_the_quotient(self, until_s: float) -> None:
         """A bound on the first open tier that symmetry makes cheap."""
