@@ -66,10 +66,7 @@ def rounded_rows(program: Program, point: FloatArray) -> Rows | None:
 
 def _divided(program: Program, rows: IntArray, divisors: IntArray) -> Rows:
     """Rows divided by one divisor each, coefficients and upper bounds rounded down."""
-    first, sizes = program.first[rows], np.diff(program.first)[rows]
-    owner = np.repeat(np.arange(len(rows), dtype=np.int64), sizes)
-    within = np.arange(len(owner), dtype=np.int64) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    at = first[owner] + within
+    at, owner = program.entries_in(rows)
     coefficients = program.coefficients[at] // divisors[owner]
     kept = coefficients > 0
     sizes = np.bincount(owner[kept], minlength=len(rows))

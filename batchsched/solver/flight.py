@@ -136,7 +136,8 @@ class Flight:
         met = np.zeros(counts, dtype=np.bool_)
         for objective in self._objectives[:first]:
             met |= objective[:counts] > 0
-        for targets in (None, np.where(met, self.point.x[:counts], 0)):
+        as_they_are = [np.where(met, self.point.x[:counts], 0)] if met.any() else []
+        for targets in (None, *as_they_are):
             greedy = Greedy(self._model, base(), self._work.budget)
             self.start_from(greedy.complete(targets, sketch).x)
         self._work.took("search", start_s)
@@ -226,10 +227,7 @@ class Flight:
         """Ask CP-SAT for a tier of the whole program, those above held at their values."""
         budget, work, values = self._work.budget, self._work, self.values
         start_s = self._work.clock()
-        program = self._program
-        for objective, value in zip(self._objectives[:i], values, strict=False):
-            used = np.flatnonzero(objective)
-            program = program.with_row(used, objective[used], value)
+        program = self._program.holding(self._objectives[:i], values)
         limits = cpsat.Search(limit_s, budget.deterministic, work.workers, work.seed)
         answer = cpsat.maximise(program, self._objectives[i], self.point.x, limits)
         budget.spend(answer.deterministic_s)

@@ -219,11 +219,7 @@ class Ladder:
 
     def _held(self, held: tuple[int, ...]) -> Program:
         """The program with its cuts, and the tiers above held."""
-        program = self._with_cuts
-        for objective, value in zip(self._objectives, held, strict=False):
-            used = np.flatnonzero(objective)
-            program = program.with_row(used, objective[used], value)
-        return program
+        return self._with_cuts.holding(self._objectives, held)
 
     def _cut(self, point: FloatArray) -> bool:
         """Cut a point off; whether there was a cut that does."""

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from batchsched.solver.incumbent import Incumbent
 from batchsched.solver.model import Model
-from batchsched.solver.program import Program
+from batchsched.solver.program import Program, ranges
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -123,10 +123,7 @@ class Draw:
 
     def _columns(self, x: IntArray, nodes: IntArray, left: BoolArray) -> IntArray:
         """The counts of some nodes that could change there, sorted; at random where too many."""
-        sizes = np.diff(self._first)[nodes]
-        owner = np.repeat(np.arange(len(nodes)), sizes)
-        within = np.arange(len(owner)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        columns = self._by_node[self._first[nodes][owner] + within]
+        columns = self._by_node[ranges(self._first, nodes)[0]]
         classes = self._counts.classes[columns]
         here = np.zeros(len(self._problem.classes), dtype=np.bool_)
         here[classes[x[columns] > 0]] = True
@@ -149,8 +146,5 @@ class Draw:
         for _ in range(2):
             at, _ = self._program.entries_of(columns)
             rows = np.unique(self._program.by_column.rows[at])
-            first, sizes = self._first_added[rows], np.diff(self._first_added)[rows]
-            owner = np.repeat(np.arange(len(rows)), sizes)
-            within = np.arange(len(owner)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-            columns = np.union1d(columns, self._added[first[owner] + within])
+            columns = np.union1d(columns, self._added[ranges(self._first_added, rows)[0]])
         return columns

@@ -5,6 +5,7 @@ later tiers added, ``with_row`` holds a tier at its value, ``part`` fixes all ot
 incumbent. numpy alone, so that a small solve does not pay for importing scipy.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -81,11 +82,11 @@ class Program:
 
     def entries_of(self, columns: IntArray) -> tuple[IntArray, IntArray]:
         """Positions in ``by_column`` of the entries of some columns, and whose each is."""
-        return _ranges(self.by_column.first, columns)
+        return ranges(self.by_column.first, columns)
 
     def entries_in(self, rows: IntArray) -> tuple[IntArray, IntArray]:
         """Positions of the entries of some rows, and whose each is."""
-        return _ranges(self.first, rows)
+        return ranges(self.first, rows)
 
     def activity(self, x: IntArray) -> IntArray:
         """``A x`` [height], exact in integers."""
@@ -141,6 +142,14 @@ class Program:
     def with_row(self, columns: IntArray, coefficients: IntArray, lower: int) -> "Program":
         """One more row: ``sum(coefficient * column) >= lower``."""
         return self.with_rows(Rows.one(columns, coefficients, lower, NO_LIMIT))
+
+    def holding(self, objectives: Iterable[IntArray], values: Iterable[int]) -> "Program":
+        """With one more row for each value: the objective [width] beside it is at least that."""
+        program = self
+        for objective, value in zip(objectives, values, strict=False):
+            used = np.flatnonzero(objective)
+            program = program.with_row(used, objective[used], value)
+        return program
 
     def with_rows(self, rows: "Rows") -> "Program":
         """More rows, after those that are there."""
@@ -203,7 +212,7 @@ class Rows:
         return len(self.lower)
 
 
-def _ranges(first: IntArray, chosen: IntArray) -> tuple[IntArray, IntArray]:
+def ranges(first: IntArray, chosen: IntArray) -> tuple[IntArray, IntArray]:
     """The positions from ``first[i]`` to ``first[i + 1]`` for each chosen i, and whose each is."""
     start = first[chosen]
     sizes = first[chosen + 1] - start
