@@ -8,8 +8,9 @@ import pytest
 from batchsched.constraints import default_constraints
 from batchsched.objectives.disruption import Disruption
 from batchsched.objectives.placed import Placed
-from batchsched.plan.plan import Eviction, Plan, PlanAllowance
-from batchsched.plan.verify import verify
+from batchsched.plan.evictions import causes
+from batchsched.plan.plan import Binding, Eviction, Plan, PlanAllowance
+from batchsched.plan.verify import final_state, verify
 from batchsched.profile import named_profiles
 from batchsched.scheduler import Limits, schedule
 from batchsched.snapshot.allowance import NOTHING, Allowance
@@ -117,3 +118,32 @@ def with_one_more() -> Plan:
 )
 def test_what_is_wrong_with_evictions_is_found(change: Callable[[], Plan], message: str) -> None:
     assert any(message in found for found in wrong(change()))
+
+
+@pytest.mark.parametrize(
+    ("cause", "allowed"),
+    [
+        ({"priority": 51}, True),
+        ({"priority": 50}, False),
+        ({"priority": 49}, False),
+        ({"priority": 51, "preemption_never": True}, False),
+    ],
+)
+def test_nobody_is_preempted_for_a_pod_that_may_not_do_that(
+    cause: dict[str, Any], *, allowed: bool
+) -> None:
+    """Of its own priority or a lower one, or one whose policy is never to preempt."""
+    victim, pod = runs("victim", "n1", priority=50), make_pod("cause", **cause)
+    snapshot = make_snapshot([make_node("n1")], [victim, pod])
+    state = final_state(snapshot, pending(snapshot), {pod.key: "n1"}, {victim.key: None})
+    leaves = Eviction(
+        namespace="default",
+        name="victim",
+        uid=victim.uid,
+        from_="n1",
+        reason="Preempted",
+        for_="default/cause",
+    )
+    bound = Binding(namespace="default", name="cause", uid=pod.uid, node="n1")
+    found = [violation.message for violation in causes([leaves], [bound], state)]
+    assert found == ([] if allowed else ["preempted for default/cause, which may not do that"])
