@@ -12,6 +12,7 @@ from batchsched.cycle.events import (
     ClusterChanged,
     Event,
     LostLease,
+    Nominated,
     PlanReady,
     PodGone,
     PodHeld,
@@ -25,14 +26,18 @@ from batchsched.cycle.instructions import (
     Bind,
     Binding,
     Dump,
-    Evict,
     Instruction,
+    Preempt,
     Release,
     Requeue,
     Solve,
+    Victim,
+    Withdraw,
+    together,
 )
-from batchsched.cycle.machine import ROWS, Cycle, State
+from batchsched.cycle.machine import Cycle
 from batchsched.cycle.queue import GroupKey, Place, PodKey
+from batchsched.cycle.table import ROWS, State
 from batchsched.cycle.timing import Timing
 
 __all__ = [
@@ -46,16 +51,17 @@ __all__ = [
     "Cycle",
     "Dump",
     "Event",
-    "Evict",
     "GroupKey",
     "Instruction",
     "LostLease",
+    "Nominated",
     "Place",
     "PlanReady",
     "PodGone",
     "PodHeld",
     "PodKey",
     "PodPending",
+    "Preempt",
     "Release",
     "Requeue",
     "Solve",
@@ -63,5 +69,8 @@ __all__ = [
     "State",
     "Tick",
     "Timing",
+    "Victim",
+    "Withdraw",
     "WonLease",
+    "together",
 ]

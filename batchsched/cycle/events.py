@@ -6,7 +6,7 @@ The shell makes them from watches, solves and writes; the cycle never sees an AP
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from batchsched.cycle.instructions import Binding
+from batchsched.cycle.instructions import Binding, Victim
 from batchsched.snapshot.group import PodGroup
 from batchsched.snapshot.pod import Pod
 
@@ -53,13 +53,14 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class PlanReady:
-    """A verified plan: bindings in binding order, who stays unplaced and why, and evictions."""
+    """A verified plan: bindings in binding order, who stays unplaced and why, and who must go."""
 
     window: int
     bindings: tuple[Binding, ...]
     unplaced: tuple[tuple[PodKey, str], ...] = ()
-    evictions: tuple[tuple[PodKey, str, str], ...] = ()
-    """``(pod, uid, reason)``"""
+    victims: tuple[Victim, ...] = ()
+    outdated: tuple[tuple[PodKey, str], ...] = ()
+    """Pods whose place was lost while the solve ran, and how."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +82,18 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class BindFailed:
-    """A binding was refused; those after it in its ``Bind`` were not tried."""
+    """A binding or an eviction was refused; of its unit, nothing is written after that."""
 
     pod: PodKey
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Nominated:
+    """A process before this one keeps nodes for a unit, and its victims are leaving still."""
+
+    bindings: tuple[Binding, ...]
+    victims: tuple[Victim, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +116,7 @@ Event: TypeAlias = (
     | SolveFailed
     | Bound
     | BindFailed
+    | Nominated
     | LostLease
     | WonLease
 )

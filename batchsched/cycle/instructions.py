@@ -1,5 +1,6 @@
 """Instructions: what the shell is to do now. Imperatives, frozen, each performed at most once."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -19,7 +20,7 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Solve:
-    """Solve for these pods, sorted by key.
+    """Solve for these pods, sorted by key, by a profile (named for their scheduler).
 
     ``closed_by`` says why now: ``idle``, ``max``, ``pods``, or ``partial`` (a gang to be finished).
     """
@@ -27,15 +28,32 @@ class Solve:
     window: int
     pods: tuple[PodKey, ...]
     closed_by: str
+    profile: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Evict:
-    """Terminate a running pod, for the sake of the plan."""
+class Victim:
+    """A running pod that has to leave before some of the placed pods can be bound."""
 
     pod: PodKey
     uid: str
-    reason: str
+    waiting: tuple[PodKey, ...] = ()
+    """The pods that need what it leaves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preempt:
+    """Keep the nodes of a unit for it, and terminate its victims: all of them, or none."""
+
+    bindings: tuple[Binding, ...]
+    victims: tuple[Victim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Keep nothing for these pods any more."""
+
+    bindings: tuple[Binding, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +99,12 @@ class Dump:
     reason: str
 
 
-Instruction: TypeAlias = Solve | Evict | Bind | Release | Requeue | Announce | Dump
+Instruction: TypeAlias = Solve | Preempt | Withdraw | Bind | Release | Requeue | Announce | Dump
+
+
+def together(bindings: Iterable[Binding]) -> list[tuple[Binding, ...]]:
+    """What is written together: the bindings of a gang, in the plan's order, or one pod's."""
+    units: dict[object, list[Binding]] = {}
+    for binding in bindings:
+        units.setdefault(binding.group or binding.pod, []).append(binding)
+    return [tuple(unit) for unit in units.values()]

@@ -1,12 +1,6 @@
-"""The machine: its states, its table, and what it answers to each event.
+"""The machine: what it answers to each event; ``table`` says when it does which."""
 
-``ROWS`` is the whole of it at a glance; docs/cycle.md shows the same table, and a test compares
-the two.
-"""
-
-from collections.abc import Iterable
-from enum import StrEnum
-from typing import NamedTuple
+from collections.abc import Collection, Iterable
 
 from batchsched.cycle.events import (
     BindFailed,
@@ -14,6 +8,7 @@ from batchsched.cycle.events import (
     ClusterChanged,
     Event,
     LostLease,
+    Nominated,
     PlanReady,
     PodGone,
     PodHeld,
@@ -27,85 +22,47 @@ from batchsched.cycle.instructions import (
     Bind,
     Binding,
     Dump,
-    Evict,
     Instruction,
+    Preempt,
     Release,
     Requeue,
     Solve,
+    Victim,
+    Withdraw,
+    together,
 )
+from batchsched.cycle.kept import Kept
 from batchsched.cycle.queue import GroupKey, Place, PodKey, Queue
 from batchsched.cycle.story import Stories
+from batchsched.cycle.table import TABLE, State
 from batchsched.cycle.timing import Timing
 
 
-class State(StrEnum):
-    """What the process is at."""
-
-    COLLECTING = "Collecting"
-    SOLVING = "Solving"
-    BINDING = "Binding"
-    STANDBY = "Standby"
-    """Another process leads: pods are watched, nothing is decided."""
-
-
-class Row(NamedTuple):
-    """In any of ``states`` the event is answered by a method and may lead to other states."""
-
-    event: type
-    states: tuple[State, ...]
-    answer: str
-    leads_to: tuple[State, ...]
-    says: str
-
-
-C, S, B, O = State.COLLECTING, State.SOLVING, State.BINDING, State.STANDBY  # noqa: E741 -- see ROWS
-ROWS = (
-    Row(PodPending, (C,), "_pod_pending", (S,), "queue it; solve if the window is full"),
-    Row(PodPending, (S, B, O), "_pod_pending", (), "queue it for a later window"),
-    Row(PodHeld, (C,), "_pod_held", (S,), "out of the queue; finish its gang if that is partial"),
-    Row(PodHeld, (S, O), "_pod_held", (), "out of the queue"),
-    Row(PodHeld, (B,), "_pod_held", (C, S), "out of the queue; the last answer ends the cycle"),
-    Row(PodGone, (C,), "_pod_gone", (S,), "forget it; its gang may have to wait"),
-    Row(PodGone, (S, O), "_pod_gone", (), "forget it; its gang is not bound by this plan"),
-    Row(PodGone, (B,), "_pod_gone", (C, S), "forget it; the last answer ends the cycle"),
-    Row(ClusterChanged, (C,), "_cluster_changed", (S,), "wake the resting pods"),
-    Row(ClusterChanged, (S, B), "_cluster_changed", (), "wake them; this window's need not rest"),
-    Row(ClusterChanged, (O,), "_cluster_changed", (), "wake the resting pods"),
-    Row(Tick, (C,), "_tick", (S,), "wake pods; close the window; give up on partial gangs"),
-    Row(Tick, (S, B, O), "_tick", (), "wake pods whose rest is over"),
-    Row(PlanReady, (S,), "_plan_ready", (B, C), "bind what is placed; the others rest"),
-    Row(PlanReady, (C,), "_ignored", (S,), "late: ignored"),
-    Row(PlanReady, (B, O), "_ignored", (), "late: ignored"),
-    Row(SolveFailed, (S,), "_solve_failed", (C,), "dump the input; the window's pods rest"),
-    Row(SolveFailed, (C,), "_ignored", (S,), "late: ignored"),
-    Row(SolveFailed, (B, O), "_ignored", (), "late: ignored"),
-    Row(Bound, (B,), "_bound", (C, S), "it has its place; the last answer ends the cycle"),
-    Row(Bound, (C,), "_bound", (S,), "late: it has its place all the same"),
-    Row(Bound, (S, O), "_bound", (), "late: it has its place all the same"),
-    Row(BindFailed, (B,), "_bind_failed", (C, S), "its whole gang goes back and rests"),
-    Row(BindFailed, (C,), "_ignored", (S,), "late: it went back already"),
-    Row(BindFailed, (S, O), "_ignored", (), "late: it went back already"),
-    Row(LostLease, (C, S, B, O), "_lost_lease", (O,), "everybody goes back; bind nothing more"),
-    Row(WonLease, (O,), "_won_lease", (C, S), "go on"),
-    Row(WonLease, (C,), "_ignored", (S,), "we lead already"),
-    Row(WonLease, (S, B), "_ignored", (), "we lead already"),
-)
-"""``leads_to`` names the states besides the present one. Whatever is told while collecting may come
-when a window is due, which then closes: so every row of ``C`` leads to ``S``."""
-TABLE = {(state, row.event): row for row in ROWS for state in row.states}
-
-
 class Cycle:
-    """One scheduler's cycle: tell it, do what it answers, wake it when it says."""
+    """One scheduler's cycle: tell it, do what it answers, wake it when it says.
 
-    def __init__(self, timing: Timing | None = None, *, leading: bool = True) -> None:
+    Args:
+        timing: Its limits.
+        leading: Whether it may decide from the start; else it waits for ``WonLease``.
+        profiles: Schedulers whose pods are solved by a profile of their own, in windows of their
+            own.
+    """
+
+    def __init__(
+        self,
+        timing: Timing | None = None,
+        *,
+        leading: bool = True,
+        profiles: Collection[str] = (),
+    ) -> None:
         """Start with an empty queue."""
         self.timing = timing or Timing()
         self.state = State.COLLECTING if leading else State.STANDBY
-        self.queue = Queue(self.timing)
+        self.queue = Queue(self.timing, profiles)
         self.window = 0
         self._units: dict[PodKey, tuple[PodKey, ...]] = {}
         """While binding: each pod without an answer yet, and the pods it is written with."""
+        self._kept = Kept()
         self._solving: tuple[PodKey, ...] = ()
         self._helped = False
         self._stories = Stories(self.timing.story_entries_max, self.timing.story_pods_max)
@@ -124,7 +81,7 @@ class Cycle:
         """When to send the next ``Tick``, or None: only an event can change anything."""
         if self.state is not State.COLLECTING:
             return None
-        due = [self.queue.next_rest_s()]
+        due = [self.queue.next_rest_s(), self._kept.next_s()]
         if self.queue.ready:
             due.append(self._closes_s())
         if self.timing.gang_release:
@@ -147,24 +104,29 @@ class Cycle:
     def _pod_pending(self, event: PodPending, now_s: float) -> list[Instruction]:
         key = event.pod.key
         known = self.queue.uid(key)
+        instructions: list[Instruction] = []
         if known is not None and known != event.pod.uid:
-            self._leave(key, now_s)
+            instructions = self._leave(key, known, now_s)
         if self.queue.pend(event.pod, event.group, now_s) and known != event.pod.uid:
             self._tell(key, now_s, "pending")
-        return []
+        return instructions
 
     def _pod_held(self, event: PodHeld, now_s: float) -> list[Instruction]:
+        known = self.queue.uid(event.pod)
+        instructions = self._parted(event.pod, now_s)
         if event.pod in self.queue.entries:
             self._tell(event.pod, now_s, "has a node")
+        if known is not None and known != event.uid:
+            self._kept.left(event.pod, known)
         self.queue.hold(event.pod, event.uid, event.group, now_s)
         self._answered(event.pod)
-        return []
+        return instructions
 
     def _pod_gone(self, event: PodGone, now_s: float) -> list[Instruction]:
-        if self.queue.uid(event.pod) in {None, event.uid}:
-            self._tell(event.pod, now_s, "succeeded" if event.succeeded else "gone")
-            self._leave(event.pod, now_s, succeeded=event.succeeded)
-        return []
+        if self.queue.uid(event.pod) not in {None, event.uid}:
+            return []
+        self._tell(event.pod, now_s, "succeeded" if event.succeeded else "gone")
+        return self._leave(event.pod, event.uid, now_s, succeeded=event.succeeded)
 
     def _cluster_changed(self, event: ClusterChanged, now_s: float) -> list[Instruction]:
         self._helped = True
@@ -179,13 +141,18 @@ class Cycle:
         if event.window != self.window:
             return []
         window, self._solving = self._solving, ()
-        instructions: list[Instruction] = [Evict(*eviction) for eviction in event.evictions]
-        for unit in _together(event.bindings):
-            instructions += self._start(unit, now_s)
+        instructions: list[Instruction] = []
+        for unit in together(event.bindings):
+            pods = {binding.pod for binding in unit}
+            victims = tuple(v for v in event.victims if not pods.isdisjoint(v.waiting))
+            instructions += self._start(unit, victims, now_s)
         for key, message in event.unplaced:
             if self._is_solving(key):
                 instructions += self._rest(key, message, now_s, helped=self._helped)
                 instructions += self._announce_failed(key, message)
+        for key, how in event.outdated:
+            if self._is_solving(key):
+                instructions += self._rest(key, how, now_s, helped=True)
         for key in window:
             if self._is_solving(key):
                 instructions += self._rest(key, "the plan does not name it", now_s)
@@ -207,13 +174,14 @@ class Cycle:
         self._answered(event.pod)
         if self.queue.uid(event.pod) not in {None, event.uid}:
             return []
+        instructions = self._parted(event.pod, now_s)
         self.queue.hold(event.pod, event.uid, None, now_s)
         self._tell(event.pod, now_s, f"bound to {event.node}")
         message = f"Successfully assigned {'/'.join(event.pod)} to {event.node}"
-        return [Announce(event.pod, event.uid, "Scheduled", message)]
+        return [*instructions, Announce(event.pod, event.uid, "Scheduled", message)]
 
     def _bind_failed(self, event: BindFailed, now_s: float) -> list[Instruction]:
-        instructions: list[Instruction] = []
+        instructions = self._go_back(event.pod, event.reason, now_s)
         for key in self._units.get(event.pod, ()):
             if self._units.pop(key, None) is not None:
                 reason = event.reason if key == event.pod else f"with {'/'.join(event.pod)}"
@@ -223,10 +191,17 @@ class Cycle:
         self._end_of_binding()
         return instructions
 
+    def _nominated_before(self, event: Nominated, now_s: float) -> list[Instruction]:
+        entries = self.queue.entries
+        known = all(b.pod in entries and entries[b.pod].uid == b.uid for b in event.bindings)
+        if known and all(self._is_at(b.pod, Place.READY) for b in event.bindings):
+            self._keep(event.bindings, event.victims, now_s)
+        return []
+
     def _lost_lease(self, event: LostLease, now_s: float) -> list[Instruction]:
-        self._units, self._solving = {}, ()
+        self._units, self._solving, self._kept = {}, (), Kept()
         for key, entry in self.queue.entries.items():
-            if entry.place in {Place.SOLVING, Place.BINDING}:
+            if entry.place in {Place.SOLVING, Place.BINDING, Place.NOMINATED}:
                 self.queue.send_back(key, now_s, helped=True)
                 self._tell(key, now_s, "back in the queue: another process leads")
         self.state = State.STANDBY
@@ -239,9 +214,15 @@ class Cycle:
     # Windows.
 
     def _close(self, now_s: float) -> list[Instruction]:
-        """Give up on gangs that took too long, finish partial ones, else close a window if due."""
+        """Bind who waited for victims, finish partial gangs, else close a window if due.
+
+        Before that, give up on what took too long.
+        """
         self.queue.wake_due(now_s)
-        instructions: list[Instruction] = []
+        instructions = self._bind_kept(now_s)
+        if self._units:
+            self.state = State.BINDING
+            return instructions
         for group in self.queue.partial_groups():
             if self.timing.gang_release and now_s >= self._release_s(group):
                 instructions.append(self._release(group, now_s))
@@ -276,7 +257,7 @@ class Cycle:
             self.queue.move(key, Place.SOLVING, now_s)
             self._tell(key, now_s, f"in window {self.window}")
         self.state = State.SOLVING
-        return Solve(self.window, self._solving, closed_by)
+        return Solve(self.window, self._solving, closed_by, self.queue.profile(self._solving))
 
     def _release_s(self, group: GroupKey) -> float:
         since_s = self.queue.groups[group].partial_since_s
@@ -292,19 +273,61 @@ class Cycle:
 
     # Bindings.
 
-    def _start(self, unit: tuple[Binding, ...], now_s: float) -> list[Instruction]:
-        """Bind a unit, unless one of it left meanwhile: then the others go back."""
-        keys = tuple(binding.pod for binding in unit)
+    def _start(
+        self, unit: tuple[Binding, ...], victims: tuple[Victim, ...], now_s: float
+    ) -> list[Instruction]:
+        """Bind a unit, at once or when its victims left; if one of it left, the others go back."""
         if all(self._is_solving(b.pod) and self.queue.entries[b.pod].uid == b.uid for b in unit):
-            for key in keys:
-                self.queue.move(key, Place.BINDING, now_s)
-                self._units[key] = keys
-            return [Bind(unit)]
+            if not victims:
+                return [self._bind(unit, now_s)]
+            self._keep(unit, victims, now_s)
+            return [Preempt(unit, victims)]
         left: list[Instruction] = []
-        for key in keys:
-            if self._is_solving(key):
-                left += self._rest(key, "a member of its gang left", now_s, helped=True)
+        for binding in unit:
+            if self._is_solving(binding.pod):
+                left += self._rest(binding.pod, "a member of its gang left", now_s, helped=True)
         return left
+
+    def _bind(self, unit: tuple[Binding, ...], now_s: float) -> Bind:
+        keys = tuple(binding.pod for binding in unit)
+        for key in keys:
+            self.queue.move(key, Place.BINDING, now_s)
+            self._units[key] = keys
+        return Bind(unit)
+
+    # Units that wait for their victims to leave.
+
+    def _keep(self, unit: tuple[Binding, ...], victims: tuple[Victim, ...], now_s: float) -> None:
+        """Let a unit wait, its nodes kept for it."""
+        self._kept.keep(unit, victims, now_s + self.timing.victims_leave_within_s)
+        for binding in unit:
+            self.queue.move(binding.pod, Place.NOMINATED, now_s)
+            self._tell(binding.pod, now_s, f"waits for pods to leave {binding.node}")
+
+    def _bind_kept(self, now_s: float) -> list[Instruction]:
+        """Bind the units whose victims are gone; send back those whose victims stay too long."""
+        instructions: list[Instruction] = [self._bind(unit, now_s) for unit in self._kept.due()]
+        for key in self._kept.overdue(now_s):
+            instructions += self._go_back(key, "its victims did not leave in time", now_s)
+        return instructions
+
+    def _parted(self, key: PodKey, now_s: float) -> list[Instruction]:
+        """A pod whose node was kept waits no longer: nor does its unit."""
+        rest = tuple(binding for binding in self._kept.take(key) if binding.pod != key)
+        instructions: list[Instruction] = [Withdraw(rest)] if rest else []
+        for binding in rest:
+            instructions += self._rest(binding.pod, f"with {'/'.join(key)}", now_s, helped=True)
+        return instructions
+
+    def _go_back(self, key: PodKey, reason: str, now_s: float) -> list[Instruction]:
+        """A unit whose nodes were kept goes back to the queue, if the pod is of one."""
+        unit = self._kept.take(key)
+        instructions: list[Instruction] = [Withdraw(unit)] if unit else []
+        for binding in unit:
+            instructions += self._rest(binding.pod, reason, now_s)
+        return instructions
+
+    # Who leaves, and who goes back.
 
     def _answered(self, key: PodKey) -> None:
         if self._units.pop(key, None) is not None:
@@ -314,10 +337,15 @@ class Cycle:
         if self.state is State.BINDING and not self._units:
             self.state = State.COLLECTING
 
-    def _leave(self, key: PodKey, now_s: float, *, succeeded: bool = False) -> None:
+    def _leave(
+        self, key: PodKey, uid: str, now_s: float, *, succeeded: bool = False
+    ) -> list[Instruction]:
         """Let a pod leave; if it was being bound, nobody waits for the answer."""
+        instructions = self._parted(key, now_s)
         self.queue.drop(key, now_s, succeeded=succeeded)
+        self._kept.left(key, uid)
         self._answered(key)
+        return instructions
 
     def _rest(
         self, key: PodKey, reason: str, now_s: float, *, helped: bool = False
@@ -355,12 +383,5 @@ class Cycle:
         assert (self.state is State.BINDING) == bool(self._units), "binding, and nothing to answer"
         assert at[Place.SOLVING] <= set(self._solving), "solving, but in no window"
         assert at[Place.BINDING] == set(self._units), "binding, and nobody writes it"
+        assert at[Place.NOMINATED] == set(self._kept), "nominated, and kept for nobody"
         assert len(self._stories) <= self.timing.story_pods_max
-
-
-def _together(bindings: Iterable[Binding]) -> list[tuple[Binding, ...]]:
-    """What is written together: the bindings of a gang, in the plan's order, or one pod's."""
-    units: dict[object, list[Binding]] = {}
-    for binding in bindings:
-        units.setdefault(binding.group or binding.pod, []).append(binding)
-    return [tuple(unit) for unit in units.values()]

@@ -4,7 +4,7 @@ Gangs move as one: below its minimum of created members a gang waits (without bl
 when one resting member is woken all are. What to do with who is where is the machine's business.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from heapq import heapify, heappop, heappush
@@ -28,6 +28,8 @@ class Place(StrEnum):
     """after an attempt, until something changes or its backoff is over"""
     SOLVING = "Solving"
     BINDING = "Binding"
+    NOMINATED = "Nominated"
+    """its node is kept for it until its victims have left"""
 
 
 @dataclass(slots=True)
@@ -36,6 +38,7 @@ class Entry:
 
     uid: str
     priority: int
+    profile: str
     group: GroupKey | None
     since_s: float
     place: Place = Place.WAITING
@@ -71,9 +74,10 @@ class Members:
 class Queue:
     """Pending pods and their gangs."""
 
-    def __init__(self, timing: Timing) -> None:
-        """Start empty."""
+    def __init__(self, timing: Timing, profiles: Collection[str] = ()) -> None:
+        """Start empty; pods of schedulers that have a profile are kept apart from each other."""
         self.timing = timing
+        self._profiles = frozenset(profiles)
         self.entries: dict[PodKey, Entry] = {}
         self.groups: dict[GroupKey, Members] = {}
         self.held: dict[PodKey, tuple[str, GroupKey | None]] = {}
@@ -97,7 +101,9 @@ class Queue:
         if self.held.get(key) is not None:
             self.drop(key, now_s)  # a pod of the same name came after the one that held a place
         if entry is None:
-            entry = Entry(pod.uid, pod.spec.priority, None, now_s)
+            name = pod.spec.scheduler_name
+            profile = name if name in self._profiles else ""
+            entry = Entry(pod.uid, pod.spec.priority, profile, None, now_s)
             self.entries[key] = entry
         self._join(key, entry, group, now_s)
         return True
@@ -209,18 +215,27 @@ class Queue:
     def take(self, most: int) -> list[PodKey]:
         """Choose the pods of a window: highest priority first, then oldest, gangs whole.
 
-        A gang that exceeds the limit by itself is taken alone: it could never be placed otherwise.
+        All are of one profile, that of the first. A gang that exceeds the limit by itself is taken
+        alone: it could never be placed otherwise.
         """
-        if len(self.ready) <= most:
+        profiles = {self.entries[key].profile for key in self.ready}
+        if len(self.ready) <= most and len(profiles) <= 1:
             return list(self.ready)
         units: dict[object, list[PodKey]] = {}
         for key in self.ready:
             units.setdefault(self.entries[key].group or key, []).append(key)
+        ranked = sorted(units.values(), key=self._rank)
+        profile = self.profile(ranked[0])
         chosen: list[PodKey] = []
-        for unit in sorted(units.values(), key=self._rank):
-            if len(chosen) + len(unit) <= most or not chosen:
+        for unit in ranked:
+            fits = len(chosen) + len(unit) <= most or not chosen
+            if fits and self.profile(unit) == profile:
                 chosen += unit
         return chosen
+
+    def profile(self, keys: Iterable[PodKey]) -> str:
+        """The profile of pods that are decided together."""
+        return min(self.entries[key].profile for key in keys)
 
     def partial_groups(self) -> list[GroupKey]:
         """The half-started gangs that have not been given up, sorted."""

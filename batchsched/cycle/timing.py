@@ -22,6 +22,8 @@ class Timing:
     """How long a gang may be half-started before its members that do not run yet are deleted."""
     gang_release: bool = True
     """Whether they are deleted at all (``onPartial: Release``), or waited for (``Complete``)."""
+    victims_leave_within_s: float = 120.0
+    """How long a node is kept for pods whose victims are leaving: four times the usual grace."""
     story_entries_max: int = 40
     """What is remembered of one pod..."""
     story_pods_max: int = 50_000

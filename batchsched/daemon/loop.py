@@ -1,8 +1,8 @@
 """The loop: performs what the cycle says, through the ports, and tells it what came of it.
 
 It decides nothing about when or where. What it adds is care: a plan is verified on the snapshot it
-was made from before anything of it is bound, each unit is re-checked on the newest state, a gang is
-tried by dry-run first, and what was written but not yet shown by a watch is not given away again.
+was made from before anything of it is bound, and held against the newest state before that and
+while it is bound; what was written but not yet shown by a watch is not given away again.
 """
 
 from collections import deque
@@ -18,31 +18,47 @@ from batchsched.cycle import (
     Cycle,
     Dump,
     Event,
-    Evict,
     Instruction,
-    PlanReady,
+    LostLease,
+    PodKey,
+    Preempt,
     Release,
     Solve,
     SolveFailed,
     State,
     Tick,
+    Withdraw,
+    WonLease,
+    together,
 )
 from batchsched.daemon.assumed import Assumed
+from batchsched.daemon.binder import Binder, deletions
 from batchsched.daemon.ports import (
     Clock,
     Cluster,
+    NominateWrite,
     Planner,
     Recorder,
     Solved,
     WindowRecord,
 )
-from batchsched.daemon.recheck import Room, moves_room
-from batchsched.daemon.watch import events_of, listed
-from batchsched.plan.plan import Plan
-from batchsched.plan.state import Violation
+from batchsched.daemon.recheck import Room, matters, outdated
+from batchsched.daemon.translation import (
+    SOLVE_ID,
+    bindings_of,
+    notes_of,
+    plan_ready,
+)
+from batchsched.daemon.watch import events_of, left_nominated, listed
+from batchsched.plan.verify import Check, verify
+from batchsched.snapshot.labels import Pairs
 from batchsched.snapshot.snapshot import Snapshot, Window
 
-Verify = Callable[[Plan, Snapshot, Window], Sequence[Violation]]
+Rules = Callable[[str], Sequence[Check]]
+"""The rules of the profile of a scheduler name."""
+
+RECHECK_EVERY_S = 0.5
+"""While a plan is bound and the cluster changes, it is held against all rules no more often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +69,7 @@ class Ports:
     clock: Clock
     planner: Planner
     recorder: Recorder
-    verify: Verify
+    rules: Rules
 
 
 @dataclass(slots=True)
@@ -67,6 +83,7 @@ class _Open:
     solved: Solved | None = None
     solved_s: float = 0.0
     failure: str = ""
+    notes: Pairs = ()
     bound: int = 0
     refused: int = 0
 
@@ -84,22 +101,37 @@ class Loop:
         """Do nothing yet."""
         self.cycle, self._ports, self._schedulers = cycle, ports, schedulers
         self._assumed = Assumed()
+        self._binder = Binder(ports.cluster, self._assumed, self._room_now)
         self._open: _Open | None = None
         self._room: Room | None = None
+        self._kept: dict[PodKey, tuple[str, Pairs]] = {}
+        """Of each unit whose nodes are kept, by its first pod: the profile and the annotations."""
+        self._changed = False
+        self._recheck_at_s = 0.0
         self._queue: deque[Event] = deque()
         self._telling = False
 
     def start(self) -> None:
         """Read the cluster: all state is there."""
         self._ports.cluster.changes()
-        self.tell(*listed(self._snapshot(), self._schedulers))
+        snapshot = self._snapshot()
+        self.tell(*listed(snapshot, self._schedulers))
+        if self.cycle.state is not State.STANDBY:
+            self.tell(*left_nominated(snapshot, self._schedulers))
 
-    def step(self) -> None:
-        """Take in what watches and solves brought, then let the cycle know the time."""
+    def step(self, *events: Event) -> None:
+        """Take in what watches, elections, solves and time brought, and carry on with writing."""
         self._watch()
+        self.tell(*events)
         for solved in self._ports.planner.finished():
             self.tell(self._judged(solved))
         self.tell(Tick())
+        while written := self._written():
+            self.tell(*written)
+
+    def idle(self) -> bool:
+        """Whether nothing is solved, and all that was to be written is answered."""
+        return self._open is None and self._binder.idle()
 
     def tell(self, *events: Event) -> None:
         """Tell the cycle, perform its answers, and tell it what came of them, to the end."""
@@ -108,29 +140,60 @@ class Loop:
             return
         self._telling = True
         while self._queue:
-            for instruction in self.cycle.handle(self._queue.popleft(), self._ports.clock.now_s()):
-                self._queue.extend(self._perform(instruction))
+            event = self._queue.popleft()
+            for instruction in self.cycle.handle(event, self._ports.clock.now_s()):
+                self._perform(instruction)
+            self._note(event)
             if self._open is not None and self.cycle.state in {State.COLLECTING, State.STANDBY}:
                 self._close()
         self._telling = False
 
+    def _note(self, event: Event) -> None:
+        """What the loop itself makes of an event."""
+        match event:
+            case LostLease():
+                self._binder.drop()
+                self._room = None
+            case WonLease():
+                self._queue.extend(left_nominated(self._snapshot(), self._schedulers))
+            case Bound() if self._open is not None:
+                self._open.bound += 1
+            case BindFailed() if self._open is not None:
+                self._open.refused += 1
+                self._changed = True  # others of the plan may have relied on it
+            case _:
+                pass
+
     def _watch(self) -> None:
         for change in self._ports.cluster.changes():
-            if not self._assumed.shows(change) and moves_room(change):
-                self._room = None
+            as_assumed = self._assumed.shows(change)
+            if self._room is not None:
+                self._room.note(self._assumed.known(change))
+            self._changed = self._changed or (not as_assumed and matters(change))
             self.tell(*events_of(change, self._schedulers))
 
     def _snapshot(self) -> Snapshot:
         return self._assumed.over(self._ports.cluster.snapshot())
 
-    def _perform(self, instruction: Instruction) -> Iterable[Event]:
+    def _room_now(self) -> Room:
+        """The room, with all that the watches have shown by now."""
+        self._watch()
+        if self._room is None:
+            self._room = Room(self._snapshot())
+        return self._room
+
+    def _perform(self, instruction: Instruction) -> None:
         match instruction:
             case Solve():
                 self._solve(instruction)
             case Bind():
-                return self._bind(instruction.bindings)
-            case Evict(pod=pod, uid=uid, reason=reason):
-                self._ports.cluster.delete(pod, uid, reason)
+                self._bind(instruction.bindings)
+            case Preempt(bindings=unit, victims=victims):
+                if self._open is not None:
+                    self._kept[unit[0].pod] = (self._open.solve.profile, self._open.notes)
+                self._binder.preempt(unit, victims)
+            case Withdraw(bindings=unit):
+                self._binder.withdraw(unit)
             case Release():
                 self._release(instruction)
             case Announce():
@@ -141,7 +204,6 @@ class Loop:
                     self._ports.recorder.dump(window, now.snapshot, now.pods, reason)
             case _:
                 pass
-        return ()
 
     def _solve(self, solve: Solve) -> None:
         if self._open is not None:
@@ -149,10 +211,23 @@ class Loop:
         snapshot, wanted = self._snapshot(), set(solve.pods)
         pods = Window(tuple(p for p in snapshot.pods if p.key in wanted and p.node is None))
         self._open = _Open(solve, self._ports.clock.now_s(), snapshot, pods)
-        self._ports.planner.start(solve.window, snapshot, pods)
+        self._ports.planner.start(solve.window, solve.profile, snapshot, pods)
+
+    def _bind(self, unit: tuple[Binding, ...]) -> None:
+        """Bind a unit of the plan, or one whose victims have left: that is checked once more."""
+        kept = self._kept.pop(unit[0].pod, None)
+        if kept is None:
+            self._binder.bind(unit, self._open.notes if self._open is not None else ())
+            return
+        profile, notes = kept
+        late = outdated([unit], {}, self._snapshot(), self._ports.rules(profile))
+        if late:
+            self._queue.append(BindFailed(*next(iter(late.items()))))
+        else:
+            self._binder.bind(unit, notes)
 
     def _judged(self, solved: Solved) -> Event:
-        """Verify a plan on the snapshot that it was made from: nothing is bound unverified."""
+        """Verify a plan on the snapshot that it was made from, and then on the newest."""
         now = self._open
         if now is None or now.solve.window != solved.window:
             return SolveFailed(solved.window, "late")
@@ -160,82 +235,69 @@ class Loop:
         if solved.plan is None:
             now.failure = solved.failure or "no plan"
             return SolveFailed(solved.window, now.failure)
-        violations = self._ports.verify(solved.plan, now.snapshot, now.pods)
+        rules = self._ports.rules(now.solve.profile)
+        violations = verify(solved.plan, now.snapshot, now.pods, rules)
         if violations:
             first = violations[0]
             now.failure = f"not verified: {first.rule}: {first.pod}: {first.message}"
             return SolveFailed(solved.window, now.failure)
-        return plan_ready(solved.window, solved.plan, now.snapshot)
+        now.notes = notes_of(solved.window, solved.plan)
+        late = self._outdated(together(bindings_of(solved.plan, now.snapshot)), now, rules)
+        now.refused += len(late)
+        staying = {(u.namespace, u.name) for u in solved.plan.unplaced} | late.keys()
+        promised = [p for p in now.pods.pods if p.nominated_node and p.key in staying]
+        self._binder.write([NominateWrite(pod.key, pod.uid, None) for pod in promised])
+        return plan_ready(solved.window, solved.plan, now.snapshot, late)
 
-    def _bind(self, unit: tuple[Binding, ...]) -> list[Event]:
-        """Re-check a unit on the newest state, write it, and stop at the first refusal."""
-        assert self._open is not None
-        self._watch()
-        if refused := self._checked(unit):
-            self._open.refused += 1
-            return [refused]
+    def _outdated(
+        self, units: Iterable[tuple[Binding, ...]], now: _Open, rules: Sequence[Check]
+    ) -> dict[PodKey, str]:
+        """Which pods of these units may not be bound any more, on the newest snapshot."""
+        newest, began_s = self._snapshot(), self._ports.clock.now_s()
+        self._changed = False
+        plan = now.solved.plan if now.solved is not None else None
+        if plan is None or newest is now.snapshot:
+            return {}
+        evictions = {(each.namespace, each.name): each.to for each in plan.evictions}
+        found = outdated(units, evictions, newest, rules, plan.allowance.meant())
+        ended_s = self._ports.clock.now_s()
+        self._recheck_at_s = ended_s + max(RECHECK_EVERY_S, 4 * (ended_s - began_s))
+        return found
+
+    def _written(self) -> list[Event]:
+        """Carry on with what is to be written; first see whether it may be still."""
+        now, left = self._open, self._binder.left()
         events: list[Event] = []
-        for binding in unit:
-            why = self._ports.cluster.bind(binding)
-            if why is not None:
-                self._open.refused += 1
-                return [*events, BindFailed(binding.pod, why)]
-            self._assumed.bound(binding)
-            self._open.bound += 1
-            if self._room is not None:
-                self._room.take(self._room.pods[binding.pod], binding.node)
-            events.append(Bound(binding.pod, binding.uid, binding.node))
-        return events
-
-    def _checked(self, unit: tuple[Binding, ...]) -> BindFailed | None:
-        """Hold a unit against the newest state; try a gang by dry-run before its first write."""
-        if self._room is None:
-            self._room = Room(self._snapshot())
-        for binding, why in self._room.refusals(unit):
-            return BindFailed(binding.pod, why)
-        for binding in unit if len(unit) > 1 else ():
-            refused = self._ports.cluster.bind(binding, dry_run=True)
-            if refused is not None:
-                return BindFailed(binding.pod, refused)
-        return None
+        due = self._changed and self._ports.clock.now_s() >= self._recheck_at_s
+        if now is not None and left and due:
+            rules = self._ports.rules(now.solve.profile)
+            events = self._binder.refuse(self._outdated(left, now, rules))
+        return events + self._binder.step()
 
     def _release(self, release: Release) -> None:
         """Delete the members of a gang that do not run; those that run are left in peace."""
         running = {pod.key for pod in self._snapshot().pods if pod.phase == "Running"}
-        for key, uid in release.pods:
-            if key not in running:
-                reason = f"gang {release.group[0]}/{release.group[1]} could not be completed"
-                self._ports.cluster.delete(key, uid, reason)
+        reason = f"gang {release.group[0]}/{release.group[1]} could not be completed"
+        self._binder.write(deletions((p for p in release.pods if p[0] not in running), reason))
 
     def _close(self) -> None:
         """The window is over: keep a record of it."""
         now, self._open, self._room = self._open, None, None
         assert now is not None
         plan = now.solved.plan if now.solved is not None and not now.failure else None
-        self._ports.recorder.record(
-            WindowRecord(
-                window=now.solve.window,
-                closed_by=now.solve.closed_by,
-                closed_s=now.closed_s,
-                solved_s=now.solved_s,
-                pods=len(now.pods.pods),
-                plan=plan,
-                failure=now.failure,
-                bound=now.bound,
-                refused=now.refused,
-                waiting=self.cycle.waiting(),
-            )
+        window = WindowRecord(
+            window=now.solve.window,
+            profile=now.solve.profile,
+            closed_by=now.solve.closed_by,
+            closed_s=now.closed_s,
+            solved_s=now.solved_s,
+            ended_s=self._ports.clock.now_s(),
+            pods=len(now.pods.pods),
+            plan=plan,
+            failure=now.failure,
+            solve_id=dict(now.notes).get(SOLVE_ID, ""),
+            bound=now.bound,
+            refused=now.refused,
+            waiting=self.cycle.waiting(),
         )
-
-
-def plan_ready(window: int, plan: Plan, snapshot: Snapshot) -> PlanReady:
-    """Put a plan into the words of the cycle."""
-    group_of = {key: snapshot.groups[index] for key, index in snapshot.group_of}
-    bindings = []
-    for b in plan.bindings:
-        group = group_of.get((b.namespace, b.name))
-        together = group.key if group is not None and group.min_count > 0 else None
-        bindings.append(Binding((b.namespace, b.name), b.uid, b.node, together))
-    unplaced = tuple(((u.namespace, u.name), u.message) for u in plan.unplaced)
-    evictions = tuple(((e.namespace, e.name), e.uid, e.reason) for e in plan.evictions)
-    return PlanReady(window, tuple(bindings), unplaced, evictions)
+        self._ports.recorder.record(window, now.snapshot, now.pods)

@@ -1,7 +1,8 @@
 """The ports: what the loop asks of the world. Small, so that an adapter is small.
 
 Cluster reality (a conflict, a pod that left) is a value here, never an exception. An adapter raises
-only where it cannot go on: then the process ends and a new one reads the cluster.
+only where it cannot go on: then the process ends and a new one reads the cluster. Nothing waits:
+writes are begun, and answered later.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from typing import Protocol, TypeAlias
 from batchsched.cycle import Announce, Binding, PodKey
 from batchsched.plan.plan import Plan
 from batchsched.snapshot.group import PodGroup
+from batchsched.snapshot.labels import Pairs
 from batchsched.snapshot.node import Node
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.snapshot import Snapshot, Window
@@ -37,6 +39,54 @@ class NodeChange:
 Change: TypeAlias = PodChange | NodeChange
 
 
+@dataclass(frozen=True, slots=True)
+class BindWrite:
+    """Bind a pod, its uid as precondition; ``notes`` are annotations that the pod gets with it."""
+
+    binding: Binding
+    dry_run: bool = False
+    notes: Pairs = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NominateWrite:
+    """Say in the pod's status which node is kept for it; None: none any more."""
+
+    pod: PodKey
+    uid: str
+    node: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EvictWrite:
+    """Terminate a running pod for the sake of others, if its disruption budgets allow it."""
+
+    pod: PodKey
+    uid: str
+    message: str
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteWrite:
+    """Delete a member of a half-started gang, its uid as precondition."""
+
+    pod: PodKey
+    uid: str
+    message: str
+
+
+Write: TypeAlias = BindWrite | NominateWrite | EvictWrite | DeleteWrite
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a write: ``refusal`` says why it was not done, None that it was."""
+
+    write: Write
+    refusal: str | None = None
+
+
 class Cluster(Protocol):
     """The cluster, as a scheduler sees it."""
 
@@ -48,12 +98,16 @@ class Cluster(Protocol):
         """Give what the watches showed since the last call, in order; never waits."""
         ...
 
-    def bind(self, binding: Binding, *, dry_run: bool = False) -> str | None:
-        """Write a binding, its uid as precondition; None if written, else why it was refused."""
+    def free(self) -> int:
+        """How many writes may be begun now."""
         ...
 
-    def delete(self, pod: PodKey, uid: str, reason: str) -> str | None:
-        """Delete a pod with its uid as precondition; None if done, else why it was refused."""
+    def begin(self, write: Write) -> None:
+        """Begin a write; several are in flight, and they leave in this order."""
+        ...
+
+    def answers(self) -> Sequence[Answer]:
+        """Give what was answered since the last call, each write once; never waits."""
         ...
 
 
@@ -78,8 +132,8 @@ class Solved:
 class Planner(Protocol):
     """Solves windows, beside the loop: watches are read and leases renewed meanwhile."""
 
-    def start(self, window: int, snapshot: Snapshot, pods: Window) -> None:
-        """Start to solve."""
+    def start(self, window: int, profile: str, snapshot: Snapshot, pods: Window) -> None:
+        """Start to solve, by the profile of this scheduler name."""
         ...
 
     def finished(self) -> Sequence[Solved]:
@@ -92,13 +146,17 @@ class WindowRecord:
     """One window, from closing to the last binding: what is printed, counted and kept."""
 
     window: int
+    profile: str
     closed_by: str
     closed_s: float
     solved_s: float
+    ended_s: float
     pods: int
     plan: Plan | None
     """None where the solve failed or its plan was not verified; ``failure`` says why."""
     failure: str
+    solve_id: str
+    """Names the plan in logs and annotations; empty where there is none."""
     bound: int
     refused: int
     waiting: int
@@ -112,8 +170,8 @@ class Recorder(Protocol):
         """Publish an event about a pod."""
         ...
 
-    def record(self, window: WindowRecord) -> None:
-        """Take note of a window that is over."""
+    def record(self, window: WindowRecord, snapshot: Snapshot, pods: Window) -> None:
+        """Take note of a window that is over, and of what was decided on."""
         ...
 
     def dump(self, window: int, snapshot: Snapshot, pods: Window, reason: str) -> None:

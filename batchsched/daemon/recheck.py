@@ -1,70 +1,184 @@
 """The re-check: may this still be bound, on the newest state that we know? Pure.
 
-The whole plan was verified on the snapshot it was made from; that is `plan.verify`. Between then
-and the write the cluster moves, and the API server checks neither room nor nodes. So each unit (a
-pod, or a gang) is held against the newest snapshot once more, by simple means: pods, nodes, room.
+The whole plan was verified on the snapshot it was made from. Between then and the write the cluster
+moves, and the API server checks neither room nor nodes nor rules. So each unit (a pod, or a gang)
+is held against the newest state just before it is written, by simple means: ``Room``, kept up
+change by change. And when something else changed than what we wrote, what is left of the plan is
+held against every rule once more: ``outdated``.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from batchsched.cycle import Binding
+from batchsched.cycle import Binding, PodKey
 from batchsched.daemon.ports import Change, NodeChange
+from batchsched.plan.state import Violation
+from batchsched.plan.verify import Check, final_state
+from batchsched.snapshot.allowance import NOTHING, Allowance
 from batchsched.snapshot.node import Node
-from batchsched.snapshot.pod import Pod
-from batchsched.snapshot.snapshot import Snapshot, holding
+from batchsched.snapshot.pod import Pod, Quantities
+from batchsched.snapshot.snapshot import Snapshot, Window
+
+Unit = tuple[Binding, ...]
 
 
-def moves_room(change: Change) -> bool:
-    """Whether a change makes what is known of the room out of date."""
-    if isinstance(change, NodeChange) or change.old is None or change.new is None:
-        return True
-    old, new = change.old, change.new
-    fields = ("node", "uid", "requests", "deleting", "terminal")
-    return any(getattr(old, name) != getattr(new, name) for name in fields)
+def matters(change: Change) -> bool:
+    """Whether a change may break a rule that held, or take room: more than a phase or a status."""
+    if isinstance(change, NodeChange):
+        return change.old != change.new
+    if change.old is None or change.new is None:
+        pod = change.new or change.old
+        return pod is not None and pod.node is not None
+    fields = ("node", "uid", "requests", "labels", "terminal")
+    return any(getattr(change.old, name) != getattr(change.new, name) for name in fields)
 
 
 class Room:
-    """What is free on every node; built once for a plan, kept up while it is bound."""
+    """What is free on every node, and who waits; built once, then kept up."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        """Take the room that pods hold out of what nodes have."""
-        self.snapshot = snapshot
+        """Take the room that pods hold, or that is kept for them, out of what nodes have."""
         self.nodes = {node.name: node for node in snapshot.nodes}
-        self.pods = {pod.key: pod for pod in snapshot.pods}
-        self.used: dict[str, Counter[str]] = {}
-        for pod in holding(snapshot):
-            assert pod.node is not None
-            self.take(pod, pod.node)
+        self.pods: dict[PodKey, Pod] = {}
+        self._used: dict[str, Counter[str]] = {}
+        self._holds: dict[PodKey, tuple[str, Quantities]] = {}
+        for pod in snapshot.pods:
+            self._show(pod)
 
-    def take(self, pod: Pod, node: str) -> None:
-        """Give a pod its room."""
-        used = self.used.setdefault(node, Counter())
-        used.update(dict(pod.requests))
-        used["pods"] += 1
+    def note(self, change: Change) -> None:
+        """Take in what a watch showed."""
+        if isinstance(change, NodeChange):
+            if change.new is not None:
+                self.nodes[change.new.name] = change.new
+            elif change.old is not None:
+                self.nodes.pop(change.old.name, None)
+        elif change.new is not None:
+            self._show(change.new)
+        elif change.old is not None:
+            self.pods.pop(change.old.key, None)
+            self.give_back(change.old.key)
 
-    def refusals(self, unit: Iterable[Binding]) -> list[tuple[Binding, str]]:
-        """Say which bindings of a unit may not be written any more, and why."""
-        found: list[tuple[Binding, str]] = []
+    def take(self, binding: Binding) -> None:
+        """Give a pod that waits its room."""
+        self._put(binding.pod, binding.node, self.pods[binding.pod].spec.requests)
+
+    def give_back(self, pod: PodKey) -> None:
+        """Take a pod's room back."""
+        held = self._holds.pop(pod, None)
+        if held is not None:
+            used = self._used[held[0]]
+            used.subtract(dict(held[1]))
+            used["pods"] -= 1
+
+    def refusal(self, unit: Unit, leaving: Collection[PodKey] = ()) -> tuple[Binding, str] | None:
+        """Say which binding of a unit may not be written, and why; None: all may.
+
+        Args:
+            unit: What is to be bound.
+            leaving: Pods that will have left by then.
+        """
         asked: dict[str, Counter[str]] = {}
+        freed = [*leaving, *(binding.pod for binding in unit)]
+        for key in freed:
+            node, requests = self._holds.get(key, ("", ()))
+            asked.setdefault(node, Counter()).subtract({**dict(requests), "pods": 1 if node else 0})
         for binding in unit:
-            pod, node = self.pods.get(binding.pod), self.nodes.get(binding.node)
+            pod, target = self.pods.get(binding.pod), self.nodes.get(binding.node)
             if pod is None or pod.uid != binding.uid or pod.node is not None or pod.deleting:
-                found.append((binding, "the pod does not wait for a node any more"))
-            elif node is None:
-                found.append((binding, f"node {binding.node} is gone"))
-            else:
-                wants = asked.setdefault(node.name, Counter())
-                wants.update(dict(pod.spec.requests))
-                wants["pods"] += 1
-                if (short := self._short(node, wants)) is not None:
-                    found.append((binding, f"node {node.name} has not enough {short} any more"))
-        return found
+                return binding, "the pod does not wait for a node any more"
+            if pod.spec.gated:
+                return binding, "the pod has scheduling gates now"
+            if target is None:
+                return binding, f"node {binding.node} is gone"
+            wants = asked.setdefault(target.name, Counter())
+            wants.update({**dict(pod.spec.requests), "pods": 1})
+            if (short := self._short(target, wants)) is not None:
+                return binding, f"node {target.name} has not enough {short} any more"
+        return None
+
+    def _show(self, pod: Pod) -> None:
+        self.pods[pod.key] = pod
+        node = pod.node or pod.nominated_node
+        if node is not None and not pod.terminal:
+            self._put(pod.key, node, pod.requests if pod.node else pod.spec.requests)
+        else:
+            self.give_back(pod.key)
+
+    def _put(self, key: PodKey, node: str, requests: Quantities) -> None:
+        self.give_back(key)
+        used = self._used.setdefault(node, Counter())
+        used.update(dict(requests))
+        used["pods"] += 1
+        self._holds[key] = (node, requests)
 
     def _short(self, node: Node, wants: Counter[str]) -> str | None:
         """Name a resource that a node lacks for what a unit asks of it."""
-        allocatable, used = dict(node.allocatable), self.used.get(node.name, Counter())
+        allocatable, used = dict(node.allocatable), self._used.get(node.name, Counter())
         for resource, amount in sorted(wants.items()):
-            if amount and used[resource] + amount > allocatable.get(resource, 0):
+            if amount > 0 and used[resource] + amount > allocatable.get(resource, 0):
                 return resource
         return None
+
+
+def outdated(
+    units: Iterable[Unit],
+    evictions: Mapping[PodKey, str | None],
+    snapshot: Snapshot,
+    checks: Sequence[Check],
+    allowance: Allowance = NOTHING,
+) -> dict[PodKey, str]:
+    """Hold units that are not written yet against every rule, on the newest snapshot.
+
+    A unit in which somebody breaks a rule is left out whole; then the others are held against the
+    rules without it, until what is left breaks none.
+
+    Returns:
+        The pods of the units that may not be bound, each with the reason.
+    """
+    left = list(units)
+    pods = {pod.key: pod for pod in snapshot.pods}
+    found: dict[PodKey, str] = {}
+    while left:
+        wanted = {binding.pod: binding for unit in left for binding in unit}
+        window = Window(tuple(pods[key] for key in sorted(wanted) if _waits(pods, wanted[key])))
+        present = {pod.key for pod in window.pods}
+        broken = dict.fromkeys(wanted.keys() - present, "the pod does not wait for a node any more")
+        placements = {key: wanted[key].node for key in present}
+        state = final_state(snapshot, window, placements, evictions, allowance)
+        violations = [violation for check in checks for violation in check.check(state)]
+        broken |= _blamed(violations, placements)
+        gone = {placed.pod.key for placed in state.placed}
+        broken |= {
+            key: f"node {wanted[key].node} is gone" for key in present - gone if key not in broken
+        }
+        if not broken:
+            return found
+        stays: list[Unit] = []
+        for unit in left:
+            first = next((broken[b.pod] for b in unit if b.pod in broken), None)
+            if first is None:
+                stays.append(unit)
+            else:
+                found |= {b.pod: broken.get(b.pod, f"its gang: {first}") for b in unit}
+        left = stays
+    return found
+
+
+def _waits(pods: Mapping[PodKey, Pod], binding: Binding) -> bool:
+    pod = pods.get(binding.pod)
+    return pod is not None and pod.uid == binding.uid and pod.node is None and not pod.deleting
+
+
+def _blamed(violations: Sequence[Violation], placements: Mapping[PodKey, str]) -> dict[PodKey, str]:
+    """Who breaks rules: the placed pods named, or on the nodes named; everybody if neither is."""
+    names = {f"{namespace}/{name}": (namespace, name) for namespace, name in placements}
+    found: dict[PodKey, str] = {}
+    for violation in violations:
+        why = f"{violation.rule}: {violation.message}"
+        if violation.pod in names:
+            found.setdefault(names[violation.pod], why)
+            continue
+        here = [key for key, node in placements.items() if node == violation.node]
+        for key in here or placements:
+            found.setdefault(key, why)
+    return found

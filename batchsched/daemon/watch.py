@@ -2,7 +2,16 @@
 
 from collections.abc import Iterator
 
-from batchsched.cycle import ClusterChanged, Event, PodGone, PodHeld, PodPending
+from batchsched.cycle import (
+    Binding,
+    ClusterChanged,
+    Event,
+    Nominated,
+    PodGone,
+    PodHeld,
+    PodPending,
+    Victim,
+)
 from batchsched.daemon.ports import Change, NodeChange, PodChange
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.snapshot import Snapshot
@@ -30,6 +39,31 @@ def listed(snapshot: Snapshot, schedulers: tuple[str, ...]) -> Iterator[Event]:
             yield PodGone(pod.key, pod.uid, succeeded=pod.phase == "Succeeded")
         elif is_pending(pod, schedulers):
             yield PodPending(pod, group_of.get(pod.key))
+
+
+def left_nominated(snapshot: Snapshot, schedulers: tuple[str, ...]) -> Iterator[Nominated]:
+    """What a process before this one decided and could not bind yet, as its victims still leave."""
+    group_of = {key: snapshot.groups[index] for key, index in snapshot.group_of}
+    units: dict[object, list[Pod]] = {}
+    for pod in snapshot.pods:
+        if pod.nominated_node is not None and is_pending(pod, schedulers):
+            group = group_of.get(pod.key)
+            gang = group.key if group is not None and group.min_count > 0 else None
+            units.setdefault(gang or pod.key, []).append(pod)
+    leaving = [pod for pod in snapshot.pods if pod.deleting and pod.node and not pod.terminal]
+    for unit in units.values() if leaving else ():
+        nodes = {pod.nominated_node for pod in unit}
+        strongest = max(pod.spec.priority for pod in unit)
+        victims = tuple(
+            Victim(pod.key, pod.uid)
+            for pod in leaving
+            if pod.node in nodes and pod.spec.priority < strongest
+        )
+        if victims:
+            gang = group_of[unit[0].key].key if len(unit) > 1 else None
+            yield Nominated(
+                tuple(Binding(p.key, p.uid, p.nominated_node or "", gang) for p in unit), victims
+            )
 
 
 def events_of(change: Change, schedulers: tuple[str, ...]) -> Iterator[Event]:

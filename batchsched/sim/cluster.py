@@ -8,9 +8,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from batchsched.cycle import Binding, PodKey
-from batchsched.daemon.ports import Change, NodeChange, PodChange
+from batchsched.daemon.grouping import Grouping
+from batchsched.daemon.ports import (
+    Answer,
+    BindWrite,
+    Change,
+    EvictWrite,
+    NodeChange,
+    NominateWrite,
+    PodChange,
+    Write,
+)
 from batchsched.sim.clock import VirtualClock
-from batchsched.sim.grouping import Grouping
 from batchsched.snapshot.node import Node
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.snapshot import Snapshot
@@ -21,6 +30,9 @@ GRACE_S = 1.0
 """From a deletion to the end of the pod."""
 LOST_PODS_DELETED_AFTER_S = 5.0
 """How long pods on a node that is no more stay, until garbage collection deletes them."""
+
+IN_FLIGHT_MAX = 4
+"""Writes that are begun before the first of them has to be answered."""
 
 Listener = Callable[[PodChange], None]
 
@@ -58,6 +70,7 @@ class SimCluster:
         self._seen_pods: dict[PodKey, Pod] = {}
         self._snapshot: Snapshot | None = None
         self._births = 0
+        self._answers: list[Answer] = []
 
     # What a scheduler may do.
 
@@ -82,6 +95,37 @@ class SimCluster:
         shown, self._shown = self._shown, []
         return shown
 
+    def free(self) -> int:
+        """As the port says."""
+        return IN_FLIGHT_MAX - len(self._answers)
+
+    def begin(self, write: Write) -> None:
+        """Carry a write out at once; its answer comes when it is asked for."""
+        self._answers.append(Answer(write, self.carry_out(write)))
+
+    def answers(self) -> Sequence[Answer]:
+        """Give what was answered since the last call."""
+        answers, self._answers = self._answers, []
+        return answers
+
+    def carry_out(self, write: Write) -> str | None:
+        """Do what a write says, as the API server does; None if done, else why it was refused."""
+        if isinstance(write, BindWrite):
+            return self.bind(write.binding, dry_run=write.dry_run)
+        if isinstance(write, NominateWrite):
+            return self.nominate(write.pod, write.uid, write.node)
+        if isinstance(write, EvictWrite) and write.dry_run:
+            return self._gone(write.pod, write.uid)
+        return self.delete(write.pod, write.uid, write.message)
+
+    def nominate(self, pod: PodKey, uid: str, node: str | None) -> str | None:
+        """Say in a pod's status which node is kept for it."""
+        refusal = self._gone(pod, uid)
+        found = self.pods.get(pod)
+        if refusal is None and found is not None and found.nominated_node != node:
+            self._put(found, replace(found, nominated_node=node))
+        return refusal
+
     def bind(self, binding: Binding, *, dry_run: bool = False) -> str | None:
         """Write a binding. The node's existence is not checked: the API server does not either."""
         pod = self.pods.get(binding.pod)
@@ -92,7 +136,7 @@ class SimCluster:
         if not dry_run:
             assert binding.uid not in self.bound, f"{pod.full_name} is bound twice"
             self.bound[binding.uid] = binding.node
-            self._put(pod, replace(pod, node=binding.node))
+            self._put(pod, replace(pod, node=binding.node, nominated_node=None))
             self.clock.after(START_DELAY_S, lambda: self._run(binding.pod, binding.uid))
             if binding.node not in self.nodes:
                 self._delete_later(binding.pod, binding.uid, LOST_PODS_DELETED_AFTER_S)
@@ -100,13 +144,17 @@ class SimCluster:
 
     def delete(self, pod: PodKey, uid: str, reason: str) -> str | None:
         """Delete a pod; it is gone after its grace period."""
+        refusal = self._gone(pod, uid)
         found = self.pods.get(pod)
-        if found is None or found.uid != uid:
-            return f'404 Not Found: pods "{pod[1]}" not found'
-        if not found.deleting:
+        if refusal is None and found is not None and not found.deleting:
             self._put(found, replace(found, deleting=True))
             self._delete_later(pod, uid, GRACE_S)
-        return None
+        return refusal
+
+    def _gone(self, pod: PodKey, uid: str) -> str | None:
+        found = self.pods.get(pod)
+        missing = found is None or found.uid != uid
+        return f'404 Not Found: pods "{pod[1]}" not found' if missing else None
 
     # What controllers and the outside do.
 
@@ -137,7 +185,8 @@ class SimCluster:
                 self._delete_later(key, pod.uid, LOST_PODS_DELETED_AFTER_S)
 
     def restart_watches(self) -> None:
-        """Show everything at once: a new process lists before it watches."""
+        """Show everything at once: a new process lists before it watches, and awaits no answer."""
+        self._answers.clear()
         self._deliver(everything=True)
         self._shown.clear()
 

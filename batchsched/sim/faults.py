@@ -10,13 +10,12 @@ from functools import partial
 from random import Random
 from typing import TypeVar
 
-from batchsched.cycle import Binding, PodKey
-from batchsched.daemon.ports import Change
-from batchsched.sim.cluster import SimCluster
+from batchsched.daemon.ports import Answer, BindWrite, Change, Write
+from batchsched.sim.cluster import IN_FLIGHT_MAX, SimCluster
 from batchsched.snapshot.pod import Pod, PodSpec
 from batchsched.snapshot.snapshot import Snapshot
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 KIND_OFF = 0.4
 """How likely it is that a kind of fault does not occur in a run."""
 
@@ -150,6 +149,7 @@ class FaultyCluster:
     def __init__(self, cluster: SimCluster, faults: Faults) -> None:
         """Stand in front of the cluster."""
         self._cluster, self._faults = cluster, faults
+        self._answers: list[Answer] = []
 
     def snapshot(self) -> Snapshot:
         """As the port says."""
@@ -159,21 +159,29 @@ class FaultyCluster:
         """As the port says."""
         return self._call(self._cluster.changes)
 
-    def bind(self, binding: Binding, *, dry_run: bool = False) -> str | None:
+    def free(self) -> int:
         """As the port says."""
-        if self._faults.happens(self._faults.rates.refused):
-            return "500 Internal Server Error: etcdserver: request timed out"
-        if not dry_run and self._faults.happens(self._faults.rates.lost_pod):
-            self._cluster.delete(binding.pod, binding.uid, "somebody wanted it")
-        return self._call(lambda: self._cluster.bind(binding, dry_run=dry_run))
+        return IN_FLIGHT_MAX - len(self._answers)
 
-    def delete(self, pod: PodKey, uid: str, reason: str) -> str | None:
+    def begin(self, write: Write) -> None:
         """As the port says."""
-        if self._faults.happens(self._faults.rates.refused):
-            return "500 Internal Server Error: etcdserver: request timed out"
-        return self._call(lambda: self._cluster.delete(pod, uid, reason))
+        self._answers.append(Answer(write, self._carried_out(write)))
 
-    def _call(self, call: Callable[[], Answer]) -> Answer:
+    def answers(self) -> Sequence[Answer]:
+        """As the port says."""
+        answers, self._answers = self._answers, []
+        return answers
+
+    def _carried_out(self, write: Write) -> str | None:
+        rates = self._faults.rates
+        if self._faults.happens(rates.refused):
+            return "500 Internal Server Error: etcdserver: request timed out"
+        bound = isinstance(write, BindWrite) and not write.dry_run
+        if isinstance(write, BindWrite) and bound and self._faults.happens(rates.lost_pod):
+            self._cluster.delete(write.binding.pod, write.binding.uid, "somebody wanted it")
+        return self._call(lambda: self._cluster.carry_out(write))
+
+    def _call(self, call: Callable[[], Result]) -> Result:
         """Call, with a chance to be killed before it and after it."""
         if self._faults.happens(self._faults.rates.crash):
             raise Crashed

@@ -4,22 +4,21 @@ The cycle and the loop are those of production; cluster, clock, planner and reco
 embedded ones. The same scenario, policy and faults give the same run.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from batchsched.constraints import default_constraints
 from batchsched.cycle import Announce, Cycle
-from batchsched.daemon.loop import Loop, Ports, Verify
+from batchsched.daemon.grouping import Grouping
+from batchsched.daemon.loop import Loop, Ports
 from batchsched.daemon.ports import Cluster, Solved, WindowRecord
-from batchsched.plan.plan import Plan
-from batchsched.plan.state import Violation
-from batchsched.plan.verify import verify
+from batchsched.plan.plan import Plan  # noqa: TC001 -- beside its siblings
+from batchsched.plan.verify import Check
 from batchsched.sim.clock import VirtualClock
 from batchsched.sim.cluster import SimCluster
 from batchsched.sim.controllers import Controllers
 from batchsched.sim.faults import Crashed, Faults, FaultyCluster
-from batchsched.sim.grouping import Grouping
 from batchsched.sim.meter import Meter
 from batchsched.sim.policies import Policy
 from batchsched.sim.scenario import PodArrival, Scenario
@@ -41,7 +40,7 @@ class SimPlanner:
         self._solved: list[tuple[float, Solved]] = []
         self._last: Plan | None = None
 
-    def start(self, window: int, snapshot: Snapshot, pods: Window) -> None:
+    def start(self, window: int, profile: str, snapshot: Snapshot, pods: Window) -> None:
         """Solve, and keep the answer until its time."""
         takes_s, fails = self._faults.solve() if self._faults is not None else (0.0, False)
         plan = None if fails else self._policy(snapshot, pods, self._last)
@@ -74,7 +73,7 @@ class SimRecorder:
         """Count an event by its reason."""
         self.announced[event.reason] = self.announced.get(event.reason, 0) + 1
 
-    def record(self, window: WindowRecord) -> None:
+    def record(self, window: WindowRecord, snapshot: Snapshot, pods: Window) -> None:
         """Keep a window."""
         self.windows.append(window)
         self.on_window(window)
@@ -82,11 +81,6 @@ class SimRecorder:
     def dump(self, window: int, snapshot: Snapshot, pods: Window, reason: str) -> None:
         """Count a dump; a simulation can be run again instead."""
         self.dumps += 1
-
-
-def verified(plan: Plan, snapshot: Snapshot, window: Window) -> tuple[Violation, ...]:
-    """Check a plan by every rule of Kubernetes."""
-    return verify(plan, snapshot, window, default_constraints())
 
 
 class Simulation:
@@ -97,7 +91,7 @@ class Simulation:
         policy: Who decides.
         faults: What goes wrong, None: nothing.
         watcher: Called after each window.
-        verify: Checks a plan before anything of it is bound.
+        rules: Every plan is held against them before anything of it is bound.
     """
 
     def __init__(
@@ -107,10 +101,10 @@ class Simulation:
         *,
         faults: Faults | None = None,
         watcher: Watcher | None = None,
-        verify: Verify = verified,
+        rules: Sequence[Check] = default_constraints(),
     ) -> None:
         """Set the stage; nothing has happened yet."""
-        self.scenario, self.faults, self._policy, self._verify = scenario, faults, policy, verify
+        self.scenario, self.faults, self._policy, self._rules = scenario, faults, policy, rules
         self.clock = VirtualClock()
         declared = scenario.declared
         grouping = Grouping(
@@ -166,7 +160,7 @@ class Simulation:
         cluster: Cluster = self.cluster
         if self.faults is not None:
             cluster = FaultyCluster(self.cluster, self.faults)
-        ports = Ports(cluster, self.clock, planner, self.recorder, self._verify)
+        ports = Ports(cluster, self.clock, planner, self.recorder, lambda _: self._rules)
         return planner, Loop(Cycle(self.scenario.timing), ports)
 
     def _guarded(self, action: Callable[[], None]) -> None:

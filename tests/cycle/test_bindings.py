@@ -11,18 +11,22 @@ from batchsched.cycle import (
     Binding,
     Bound,
     Cycle,
-    Evict,
     LostLease,
+    Nominated,
     PlanReady,
     PodGone,
     PodHeld,
     PodPending,
+    Preempt,
     Release,
     Requeue,
     Solve,
+    SolveFailed,
     State,
     Tick,
     Timing,
+    Victim,
+    Withdraw,
     WonLease,
 )
 from batchsched.snapshot.group import PodGroup
@@ -77,10 +81,97 @@ def test_a_gang_is_written_together_and_in_the_order_of_the_plan(
     assert solving.waiting() == 0
 
 
-def test_evictions_come_before_the_bindings(solving: Cycle) -> None:
-    ready = PlanReady(1, (binding("a"),), evictions=((("default", "v"), "uid-v", "Preempted"),))
-    answer = solving.handle(ready, 1.0)
-    assert answer[:2] == [Evict(("default", "v"), "uid-v", "Preempted"), Bind((binding("a"),))]
+VICTIM = Victim(("default", "v"), "uid-v", (A.key,))
+
+
+def test_who_needs_others_to_leave_is_bound_when_they_are_gone(
+    solving: Cycle, gang: PodGroup
+) -> None:
+    ready = replace(plan(gang), victims=(VICTIM,))
+    unit = (binding("h", group=gang), binding("g", group=gang))
+    assert solving.handle(ready, 1.0) == [Bind(unit), Preempt((binding("a"),), (VICTIM,))]
+    solving.handle(bound("h"), 1.1)
+    solving.handle(bound("g"), 1.1)
+    assert str(solving.state) == "Collecting", "other windows go on meanwhile"
+    assert solving.handle(PodGone(("default", "v"), "another"), 1.5) == []
+    answer = solving.handle(PodGone(("default", "v"), "uid-v"), 2.0)
+    assert answer == [Bind((binding("a"),))]
+    assert str(solving.state) == "Binding"
+    assert solving.handle(bound("a"), 2.1) == [scheduled("a")]
+
+
+def test_a_victim_that_goes_while_the_next_window_is_solved_is_not_missed(
+    solving: Cycle,
+) -> None:
+    solving.handle(PlanReady(1, (binding("a"),), victims=(VICTIM,)), 1.0)
+    solving.handle(Tick(), 9.0)
+    assert solving.handle(Tick(), 9.5) == [Solve(2, (G.key, H.key), "idle")]
+    assert solving.handle(PodGone(("default", "v"), "uid-v"), 9.75) == []
+    answer = solving.handle(SolveFailed(2, "slow"), 10.0)
+    assert answer[-1] == Bind((binding("a"),))
+
+
+def test_a_victim_that_may_not_go_sends_its_unit_back(solving: Cycle) -> None:
+    solving.handle(PlanReady(1, (binding("a"),), victims=(VICTIM,)), 1.0)
+    assert solving.handle(BindFailed(A.key, "a budget forbids it"), 1.25) == [
+        Withdraw((binding("a"),)),
+        Requeue(A.key, 2.25, "a budget forbids it"),
+    ]
+
+
+def test_victims_that_do_not_leave_are_not_waited_for_for_ever(solving: Cycle) -> None:
+    solving.handle(PlanReady(1, (binding("a"),), victims=(VICTIM,)), 1.0)
+    solving.handle(PlanReady(2, ()), 1.0)
+    for time_s in (5.0, 20.0, 60.0):
+        solving.handle(Tick(), time_s)
+        solving.handle(PlanReady(solving.window, ()), time_s)
+    answer = solving.handle(Tick(), 121.0)
+    assert answer[0] == Withdraw((binding("a"),))
+    assert solving.story(A.key)[-1][1].startswith("back in the queue: its victims")
+
+
+def test_nodes_are_kept_for_a_gang_or_not_at_all(solving: Cycle, gang: PodGroup) -> None:
+    waiting = replace(VICTIM, waiting=(G.key,))
+    unit = (binding("h", group=gang), binding("g", group=gang))
+    answer = solving.handle(PlanReady(1, unit, victims=(waiting,)), 1.0)
+    assert answer[0] == Preempt(unit, (waiting,))
+    answer = solving.handle(PodGone(H.key, H.uid), 2.0)
+    assert answer[0] == Withdraw((binding("g", group=gang),))
+    solving.handle(PodGone(("default", "v"), "uid-v"), 2.5)
+    assert solving.queue.entries[G.key].place == "Waiting", "its gang is below its minimum now"
+
+
+def test_a_new_leader_goes_on_waiting_for_victims(cycle: Cycle) -> None:
+    cycle.handle(PodPending(A), 0.0)
+    assert cycle.handle(Nominated((binding("a"),), (VICTIM,)), 0.0) == []
+    assert cycle.handle(Tick(), 5.0) == [], "it is in no window"
+    assert cycle.handle(PodGone(("default", "v"), "uid-v"), 6.0) == [Bind((binding("a"),))]
+
+
+def test_who_lost_the_lease_keeps_no_nodes(solving: Cycle) -> None:
+    solving.handle(PlanReady(1, (binding("a"),), victims=(VICTIM,)), 1.0)
+    solving.handle(LostLease(), 1.0)
+    assert solving.handle(PodGone(("default", "v"), "uid-v"), 2.0) == []
+    assert A.key in solving.queue.ready
+
+
+def test_what_lost_its_place_while_solving_is_tried_again_at_once(solving: Cycle) -> None:
+    answer = solving.handle(PlanReady(1, (), outdated=((A.key, "node n1 is gone"),)), 1.0)
+    assert answer[0] == Requeue(A.key, 1.0, "node n1 is gone")
+
+
+def test_schedulers_with_profiles_have_windows_of_their_own() -> None:
+    cycle = Cycle(profiles=["first", "second"])
+    pods = [
+        make_pod(name, scheduler_name=scheduler, priority=priority)
+        for name, scheduler, priority in (("a", "first", 0), ("b", "second", 5), ("c", "first", 0))
+    ]
+    for pod in pods:
+        cycle.handle(PodPending(pod), 0.0)
+    (solve,) = cycle.handle(Tick(), 0.5)
+    assert solve == Solve(1, (("default", "b"),), "idle", "second")
+    answer = cycle.handle(PlanReady(1, ()), 1.0)
+    assert answer[-1] == Solve(2, (("default", "a"), ("default", "c")), "idle", "first")
 
 
 def test_a_gang_below_its_minimum_waits_and_blocks_nobody(cycle: Cycle, gang: PodGroup) -> None:

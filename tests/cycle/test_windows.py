@@ -25,7 +25,7 @@ from batchsched.cycle import (
     Timing,
     WonLease,
 )
-from batchsched.cycle.machine import TABLE
+from batchsched.cycle.table import TABLE
 from batchsched.snapshot.group import PodGroup
 from tests.builders import make_pod
 

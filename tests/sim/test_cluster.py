@@ -6,10 +6,10 @@ from itertools import chain, repeat
 import pytest
 
 from batchsched.cycle import Binding
+from batchsched.daemon.grouping import Grouping
 from batchsched.daemon.ports import NodeChange, PodChange
 from batchsched.sim.clock import VirtualClock
 from batchsched.sim.cluster import GRACE_S, LOST_PODS_DELETED_AFTER_S, START_DELAY_S, SimCluster
-from batchsched.sim.grouping import Grouping
 from batchsched.snapshot.pod import Pod
 from tests.builders import make_node, make_pod, make_snapshot
 

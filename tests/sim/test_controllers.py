@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from batchsched.cycle import Binding
+from batchsched.daemon.grouping import Grouping
 from batchsched.sim.clock import VirtualClock
 from batchsched.sim.cluster import START_DELAY_S, SimCluster
 from batchsched.sim.controllers import REPLACE_AFTER_S, Controllers, CronTemplate, JobTemplate
-from batchsched.sim.grouping import Grouping
 from tests.builders import make_node, make_pod, make_snapshot
 
 START = datetime(2026, 1, 5, 20, 0, 30, tzinfo=UTC)

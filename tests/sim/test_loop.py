@@ -1,5 +1,6 @@
 """The loop verifies before it binds, re-checks, and gives no room away twice."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from batchsched.cycle import Binding, ClusterChanged, Event, PodGone, PodHeld, PodPending
@@ -7,24 +8,29 @@ from batchsched.daemon.assumed import Assumed
 from batchsched.daemon.ports import Change, NodeChange, PodChange
 from batchsched.daemon.recheck import Room
 from batchsched.daemon.watch import events_of, listed
-from batchsched.plan.plan import Plan
-from batchsched.plan.state import Violation
+from batchsched.plan.state import FinalState, Violation
 from batchsched.sim.policies import greedy
 from batchsched.sim.scenario import PodArrival, Scenario
 from batchsched.sim.simulation import Simulation
-from batchsched.snapshot.snapshot import Snapshot, Window
 from tests.builders import make_node, make_pod, make_snapshot
 
 NODE = make_node("n1", cpu=2000)
 POD = make_pod("p", cpu=1500, scheduler_name="ours")
 
 
-def test_nothing_is_bound_that_was_not_verified() -> None:
-    def refuse(_: Plan, __: Snapshot, ___: Window) -> tuple[Violation, ...]:
-        return (Violation("capacity", "default/p", "n1", "too full"),)
+class Refuse:
+    """A rule that nothing fulfils."""
 
+    name = "capacity"
+
+    def check(self, state: FinalState) -> Iterator[Violation]:
+        for placed in state.placed:
+            yield Violation("capacity", placed.pod.full_name, placed.node.name, "too full")
+
+
+def test_nothing_is_bound_that_was_not_verified() -> None:
     scenario = Scenario("test", make_snapshot([NODE]), 30.0, pods=[PodArrival(0.0, POD)])
-    run = Simulation(scenario, greedy("best-fit"), verify=refuse).run()
+    run = Simulation(scenario, greedy("best-fit"), rules=[Refuse()]).run()
     assert not run.cluster.bound
     assert run.recorder.dumps == len(run.recorder.windows) > 1
     assert {w.failure for w in run.recorder.windows} == {
@@ -36,29 +42,67 @@ def test_a_unit_is_held_against_the_newest_state() -> None:
     there = make_pod("there", cpu=1000, node="n1")
     room = Room(make_snapshot([NODE, make_node("n2", cpu=2000)], [POD, there]))
     good = Binding(POD.key, POD.uid, "n2")
-    assert not room.refusals([good])
-    assert "not enough cpu" in room.refusals([replace(good, node="n1")])[0][1]
-    assert "is gone" in room.refusals([replace(good, node="n3")])[0][1]
-    assert "does not wait" in room.refusals([replace(good, uid="old")])[0][1]
-    room.take(POD, "n2")
-    assert "not enough cpu" in room.refusals([good])[0][1]
+    assert room.refusal((good,)) is None
+    for binding, why in [
+        (replace(good, node="n1"), "not enough cpu"),
+        (replace(good, node="n3"), "is gone"),
+        (replace(good, uid="old"), "does not wait"),
+    ]:
+        refused = room.refusal((binding,))
+        assert refused is not None
+        assert why in refused[1]
+    assert room.refusal((replace(good, node="n1"),), leaving=[there.key]) is None
+    room.note(PodChange(there, None))
+    assert room.refusal((replace(good, node="n1"),)) is None
+    room.note(NodeChange(NODE, None))
+    assert room.refusal((replace(good, node="n1"),)) is not None
 
 
 def test_the_members_of_a_unit_share_the_room() -> None:
     other = make_pod("q", cpu=1500)
     room = Room(make_snapshot([NODE], [POD, other]))
-    unit = [Binding(pod.key, pod.uid, "n1") for pod in (POD, other)]
-    assert [binding.pod for binding, _ in room.refusals(unit)] == [other.key]
+    refused = room.refusal(tuple(Binding(pod.key, pod.uid, "n1") for pod in (POD, other)))
+    assert refused is not None
+    assert refused[0].pod == other.key
+
+
+def test_room_that_was_taken_is_given_back() -> None:
+    other = make_pod("q", cpu=1500)
+    room = Room(make_snapshot([NODE], [POD, other]))
+    room.take(Binding(POD.key, POD.uid, "n1"))
+    assert room.refusal((Binding(other.key, other.uid, "n1"),)) is not None
+    room.give_back(POD.key)
+    assert room.refusal((Binding(other.key, other.uid, "n1"),)) is None
+
+
+def test_a_node_that_is_kept_for_a_pod_is_free_for_that_pod_alone() -> None:
+    other, kept = make_pod("q", cpu=1500), replace(POD, nominated_node="n1")
+    room = Room(make_snapshot([NODE], [kept, other]))
+    assert room.refusal((Binding(other.key, other.uid, "n1"),)) is not None
+    assert room.refusal((Binding(POD.key, POD.uid, "n1"),)) is None
 
 
 def test_what_was_bound_is_assumed_until_a_watch_shows_it() -> None:
     assumed, snapshot = Assumed(), make_snapshot([NODE], [POD])
-    assumed.bound(Binding(POD.key, POD.uid, "n1"))
+    assumed.bind(Binding(POD.key, POD.uid, "n1"))
     over = assumed.over(snapshot)
     assert [pod.node for pod in over.pods] == ["n1"]
     assert assumed.over(snapshot) is over
-    assert not assumed.shows(PodChange(POD, replace(POD, labels=(("a", "b"),))))
+    stale = PodChange(POD, replace(POD, labels=(("a", "b"),)))
+    assert not assumed.shows(stale)
+    known = assumed.known(stale)
+    assert isinstance(known, PodChange)
+    assert known.new is not None
+    assert known.new.node == "n1"
     assert assumed.shows(PodChange(POD, replace(POD, node="n1")))
+    assert assumed.over(snapshot) is snapshot
+
+
+def test_a_nomination_is_assumed_until_it_is_withdrawn() -> None:
+    assumed, snapshot = Assumed(), make_snapshot([NODE], [POD])
+    assumed.nominate(Binding(POD.key, POD.uid, "n1"))
+    assert [pod.nominated_node for pod in assumed.over(snapshot).pods] == ["n1"]
+    assumed.forget(POD.key)
     assert assumed.over(snapshot) is snapshot
 
 

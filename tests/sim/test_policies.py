@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from batchsched.constraints import default_constraints
+from batchsched.plan.verify import verify
 from batchsched.sim.policies import SCORES, best_fit, greedy, least_allocated, most_allocated
-from batchsched.sim.simulation import verified
 from batchsched.snapshot.group import PodGroup
 from batchsched.snapshot.node import Taint
 from batchsched.snapshot.snapshot import Snapshot, pending
@@ -26,7 +27,7 @@ def placed(policy: str, snapshot: Snapshot) -> dict[str, str]:
     """Who goes where; the plan is verified on the way."""
     window = pending(snapshot)
     plan = greedy(policy)(snapshot, window)
-    assert not verified(plan, snapshot, window)
+    assert not verify(plan, snapshot, window, default_constraints())
     return {binding.name: binding.node for binding in plan.bindings}
 
 

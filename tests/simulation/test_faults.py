@@ -11,15 +11,16 @@ from time import monotonic
 
 import pytest
 
+from batchsched.constraints import default_constraints
 from batchsched.cycle import PodKey  # noqa: TC001 -- beside its siblings
 from batchsched.daemon.ports import PodChange
 from batchsched.plan.plan import Plan
-from batchsched.plan.state import Violation
+from batchsched.plan.verify import verify
 from batchsched.profile import default_profile
 from batchsched.scheduler import Limits
 from batchsched.sim.faults import Faults
 from batchsched.sim.policies import Policy, greedy, solver
-from batchsched.sim.simulation import Simulation, verified
+from batchsched.sim.simulation import Simulation
 from batchsched.snapshot.snapshot import Snapshot, Window, pending
 from tests.simulation.conftest import FAULTS_UNTIL_S, drawn_scenario
 
@@ -34,11 +35,14 @@ class Guard:
         self.run: Simulation | None = None
         self.used: dict[str, Counter[str]] = {}
 
-    def verify(self, plan: Plan, snapshot: Snapshot, window: Window) -> tuple[Violation, ...]:
-        found = verified(plan, snapshot, window)
-        if not found:
-            self.approved |= {((b.namespace, b.name), b.uid, b.node) for b in plan.bindings}
-        return found
+    def watching(self, policy: Policy) -> Policy:
+        def watched(snapshot: Snapshot, window: Window, before: Plan | None = None) -> Plan:
+            plan = policy(snapshot, window, before)
+            if not verify(plan, snapshot, window, default_constraints()):
+                self.approved |= {((b.namespace, b.name), b.uid, b.node) for b in plan.bindings}
+            return plan
+
+        return watched
 
     def note(self, change: PodChange) -> None:
         old, new = change.old, change.new
@@ -76,7 +80,7 @@ def run_with_faults(seed: int, policy: Policy) -> tuple[Simulation, Guard]:
     guard = Guard()
     scenario = drawn_scenario(seed)
     faults = Faults(seed, FAULTS_UNTIL_S)
-    run = Simulation(scenario, policy, faults=faults, verify=guard.verify)
+    run = Simulation(scenario, guard.watching(policy), faults=faults)
     guard.run = run
     run.cluster.listeners.append(guard.note)
     run.run()

@@ -1,0 +1,58 @@
+"""A plan in the words of the cycle, and in the annotations that bound pods get. Pure."""
+
+from collections.abc import Mapping
+from hashlib import sha256
+
+from batchsched.cycle import Binding, PlanReady, PodKey, Victim
+from batchsched.plan.plan import Plan
+from batchsched.snapshot.labels import Pairs
+from batchsched.snapshot.snapshot import Snapshot
+
+SOLVE_ID, TIERS = "batchsched.io/solve-id", "batchsched.io/tiers"
+
+
+def notes_of(window: int, plan: Plan) -> Pairs:
+    """The annotations of the pods that a plan binds: which solve it was, and how good."""
+    digest = sha256(plan.to_json()).hexdigest()[:10]
+    tiers = "; ".join(f"{t.name} {t.value} of {t.bound}" for t in plan.tiers)
+    return ((SOLVE_ID, f"w{window}-{digest}"), (TIERS, tiers))
+
+
+def bindings_of(plan: Plan, snapshot: Snapshot) -> tuple[Binding, ...]:
+    """The bindings in binding order, each with the gang that it is written with."""
+    group_of = {key: snapshot.groups[index] for key, index in snapshot.group_of}
+    found = []
+    for b in plan.bindings:
+        group = group_of.get((b.namespace, b.name))
+        gang = group.key if group is not None and group.min_count > 0 else None
+        found.append(Binding((b.namespace, b.name), b.uid, b.node, gang))
+    return tuple(found)
+
+
+def plan_ready(
+    window: int, plan: Plan, snapshot: Snapshot, outdated: Mapping[PodKey, str]
+) -> PlanReady:
+    """What the cycle is told of a plan; the pods of ``outdated`` have lost their place since."""
+    bindings = tuple(b for b in bindings_of(plan, snapshot) if b.pod not in outdated)
+    unplaced = tuple(((u.namespace, u.name), u.message) for u in plan.unplaced)
+    victims = _victims(plan, bindings)
+    return PlanReady(window, bindings, unplaced, victims, tuple(sorted(outdated.items())))
+
+
+def _victims(plan: Plan, bindings: tuple[Binding, ...]) -> tuple[Victim, ...]:
+    """Who has to leave, and who waits for it: who comes to its node, and who it leaves for.
+
+    A victim that nobody waits for any more stays where it is.
+    """
+    key_of = {"/".join(binding.pod): binding.pod for binding in bindings}
+    coming: dict[str, list[PodKey]] = {}
+    for binding in bindings:
+        coming.setdefault(binding.node, []).append(binding.pod)
+    found = []
+    for each in plan.evictions:
+        cause = key_of.get(each.for_ or "")
+        waiting = {*coming.get(each.from_, ()), *((cause,) if cause is not None else ())}
+        if waiting:
+            key = (each.namespace, each.name)
+            found.append(Victim(key, each.uid, tuple(sorted(waiting))))
+    return tuple(found)
