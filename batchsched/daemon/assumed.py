@@ -38,6 +38,11 @@ class Assumed:
         self._nominated.pop(pod, None)
         self._over = None
 
+    def keep_nothing(self) -> None:
+        """Forget all nominations: another process decides."""
+        self._nominated.clear()
+        self._over = None
+
     def shows(self, change: Change) -> bool:
         """Forget a pod when a watch shows where it is, or its end; True if it is as assumed."""
         if isinstance(change, NodeChange):

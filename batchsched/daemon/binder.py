@@ -108,11 +108,12 @@ class Binder:
         return events
 
     def drop(self) -> None:
-        """Begin nothing more; what is in flight is answered still."""
+        """Begin nothing more; what is in flight is answered still, and nobody is nominated."""
         self._waiting.clear()
         self._loose.clear()
         for job in self._active:
-            job.steps.clear()
+            job.refused = job.refused or BindFailed(job.unit[0].pod, "another process leads")
+            job.nominated = False
             job.unwritten.clear()
 
     def idle(self) -> bool:

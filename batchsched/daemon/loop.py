@@ -153,6 +153,8 @@ class Loop:
         match event:
             case LostLease():
                 self._binder.drop()
+                self._assumed.keep_nothing()
+                self._kept.clear()
                 self._room = None
             case WonLease():
                 self._queue.extend(left_nominated(self._snapshot(), self._schedulers))

@@ -21,6 +21,7 @@ from batchsched.plan.verify import final_state
 from batchsched.profile import Profile
 from batchsched.scheduler import Limits, schedule
 from batchsched.sim.turns import Board
+from batchsched.snapshot.allowance import NOTHING, Allowance
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.snapshot import Snapshot, Window
 
@@ -90,17 +91,25 @@ def greedy(name: str) -> Policy:
     return policy
 
 
-def solver(profile: Profile, limits: Limits, clock: Callable[[], float]) -> Policy:
+def solver(
+    profile: Profile,
+    limits: Limits,
+    clock: Callable[[], float],
+    allowance: Allowance = NOTHING,
+) -> Policy:
     """Make the policy that this project is about.
 
     Args:
         profile: Rules and tiers.
         limits: Of each window's solve.
         clock: Real seconds, for the time limit; virtual time stands still meanwhile.
+        allowance: What may be done to running pods.
     """
 
     def policy(snapshot: Snapshot, window: Window, before: Plan | None = None) -> Plan:
-        return schedule(snapshot, window, profile, limits, clock, before=before)
+        return schedule(
+            snapshot, window, profile, limits, clock, allowance=allowance, before=before
+        )
 
     return policy
 

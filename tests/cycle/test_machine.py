@@ -19,6 +19,8 @@ from batchsched.cycle import (
     Cycle,
     Event,
     LostLease,
+    Nominated,
+    Place,
     PlanReady,
     PodGone,
     PodHeld,
@@ -30,6 +32,7 @@ from batchsched.cycle import (
     State,
     Tick,
     Timing,
+    Victim,
     WonLease,
 )
 from batchsched.snapshot.group import PodGroup
@@ -119,7 +122,26 @@ class Shell(RuleBasedStateMachine):
             for group in (self.pending[key][1],)
         ]
         unplaced = tuple((key, "no room") for key in solve.pods if key not in placed)
-        self.tell(PlanReady(solve.window, tuple(bindings), unplaced))
+        victims = tuple(
+            Victim(key, uid, (data.draw(st.sampled_from(bindings)).pod,))
+            for key, uid in sorted(self.held.items())
+            if bindings and data.draw(st.booleans())
+        )
+        self.tell(PlanReady(solve.window, tuple(bindings), unplaced, victims))
+
+    @rule(data=st.data())
+    def a_victim_may_not_go(self, data: st.DataObject) -> None:
+        kept = sorted(k for k, e in self.cycle.queue.entries.items() if e.place is Place.NOMINATED)
+        if kept:
+            self.tell(BindFailed(data.draw(st.sampled_from(kept)), "a budget forbids it"))
+
+    @rule(data=st.data())
+    def a_process_before_this_one_kept_a_node(self, data: st.DataObject) -> None:
+        if self.pending and self.held:
+            key = data.draw(st.sampled_from(sorted(self.pending)))
+            victim = data.draw(st.sampled_from(sorted(self.held.items())))
+            binding = Binding(key, self.pending[key][0].uid, "n1")
+            self.tell(Nominated((binding,), (Victim(*victim),)))
 
     @precondition(lambda self: self.solves)
     @rule()
@@ -156,6 +178,9 @@ class Shell(RuleBasedStateMachine):
         assert {k: uid for k, (uid, _) in self.cycle.queue.held.items()} == self.held
         if self.cycle.state is State.COLLECTING and self.cycle.queue.ready:
             assert self.cycle.wakes_at_s() is not None, "ready pods, and nothing will happen"
+        places = {entry.place for entry in self.cycle.queue.entries.values()}
+        if self.cycle.state is State.COLLECTING and Place.NOMINATED in places:
+            assert self.cycle.wakes_at_s() is not None, "kept nodes, for ever"
 
 
 TestShell = Shell.TestCase
