@@ -122,10 +122,11 @@ class Shell(RuleBasedStateMachine):
             for group in (self.pending[key][1],)
         ]
         unplaced = tuple((key, "no room") for key in solve.pods if key not in placed)
+        leaving = data.draw(st.sets(st.sampled_from(sorted(self.held)))) if self.held else set()
         victims = tuple(
-            Victim(key, uid, (data.draw(st.sampled_from(bindings)).pod,))
-            for key, uid in sorted(self.held.items())
-            if bindings and data.draw(st.booleans())
+            Victim(key, self.held[key], (data.draw(st.sampled_from(bindings)).pod,))
+            for key in sorted(leaving)
+            if bindings
         )
         self.tell(PlanReady(solve.window, tuple(bindings), unplaced, victims))
 
