@@ -47,6 +47,7 @@ lock: ## write requirements/*.lock anew from pyproject.toml (UPGRADE=--upgrade f
 	@$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
 	@$(LOCK) pyproject.toml -o requirements/run.lock >/dev/null
 	@$(LOCK) --group dev pyproject.toml -o requirements/dev.lock >/dev/null
+	@$(LOCK) --group go -o requirements/go.lock >/dev/null
 	@rm -rf $(VENV)-lock
 	@! grep -nE '://|file:|^-' requirements/*.lock || { echo "an address or an option is in a lock file" >&2; exit 1; }
 
@@ -62,7 +63,12 @@ demo: setup ## run the whole loop on the embedded cluster, and leave demo-out/
 
 .PHONY: test
 test: setup ## run all tests (one: make test ARGS="-k gang")
+	@$(BIN)/python -m tests.controlplane.build || [ "$$CI" != true ] # without it, its tests are skipped
 	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+.PHONY: controlplane
+controlplane: setup ## build the control plane of the tests once (5 minutes), and print where it is
+	@$(BIN)/python -m tests.controlplane.build
 
 .PHONY: check
 check: setup ## everything CI asks besides the tests: format, lint, types, layers, docs

@@ -46,7 +46,7 @@ def name_of(path: Path) -> str:
 
 def test_there_are_files_to_look_at() -> None:
     assert len(SOURCES) > 5
-    assert {path.name for path in LOCKS} == {"dev.lock", "run.lock"}
+    assert {path.name for path in LOCKS} == {"dev.lock", "go.lock", "run.lock"}
 
 
 def test_a_function_fits_a_screen() -> None:
