@@ -60,6 +60,7 @@ LAYERS = "The shell imports the core, never the reverse"
 PURE = "The core does no I/O, reads no clock, draws no random numbers"
 OR_TOOLS = "Only solver/ speaks OR-Tools"
 TABLES = "pandas is for tables that people read, and for the traces of the simulator"
+API = "Only kube/ speaks to an API server"
 RULES = "Rules do not know each other"
 
 
@@ -85,6 +86,8 @@ RULES = "Rules do not know each other"
         ("scheduler", "import logging", PURE),
         ("plan/new", "import ortools", OR_TOOLS),
         ("cli/new", "from ortools.sat.python import cp_model", OR_TOOLS),
+        ("daemon/new", "import kubernetes", API),
+        ("cli/new", "import urllib3", API),
         ("objectives/new", "import pandas", TABLES),
         ("daemon/new", "import pandas", TABLES),
         ("constraints/one", "import batchsched.constraints.other", RULES),
@@ -107,6 +110,7 @@ def test_a_forbidden_import_is_noticed(
         ("report/new", "import pandas"),
         ("sim/new", "import pandas, random, time"),
         ("daemon/new", "import time, logging"),
+        ("kube/new", "import time, urllib3, kubernetes.config"),
         ("cli/new", "import os, batchsched.report, batchsched.sim"),
         ("constraints/new", "import batchsched.solver, batchsched.plan"),
     ],

@@ -6,8 +6,9 @@ each command's line of help, and nothing here may import a layer at the top of t
 command, whose own `--help` should not wait either.
 
 Failing is decided once, in `Commands.main`, with the exit codes that people script against:
-0 done, 1 a defect of ours, 2 bad usage or bad input, 130 interrupted, 141 the reader of our output
-left. A command leaves with another code by returning it (3: unplaced pods, or violations).
+0 done, 1 a defect of ours, 2 bad usage or bad input, 4 the live cluster could not be reached or
+refused, 130 interrupted, 141 the reader of our output left. A command leaves with another code by
+returning it (3: unplaced pods, or violations).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from batchsched import __version__
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DONE, DEFECT, BAD_INPUT, INTERRUPTED, READER_LEFT = 0, 1, 2, 130, 141
+DONE, DEFECT, BAD_INPUT, NO_CLUSTER, INTERRUPTED, READER_LEFT = 0, 1, 2, 4, 130, 141
 
 
 class LazyCommand(NamedTuple):
@@ -130,6 +131,9 @@ def _ending(error: BaseException) -> int:
     if (line := _bad_input(error)) is not None:
         click.echo(f"Error: {line}", err=True)
         return BAD_INPUT
+    if _is_of_the_cluster(error):
+        click.echo(f"Error: {error}", err=True)
+        return NO_CLUSTER
     traceback.print_exception(error)
     versions = f"batchsched {__version__}, Python {platform.python_version()}, {sys.platform}"
     click.echo(
@@ -152,6 +156,13 @@ def _bad_input(error: BaseException) -> str | None:
     return None
 
 
+def _is_of_the_cluster(error: BaseException) -> bool:
+    """Tell whether an error says that the live cluster could not be reached, or refused."""
+    from batchsched.kube.errors import ClusterError
+
+    return isinstance(error, ClusterError)
+
+
 def _is_ours(filename: str | bytes) -> bool:
     """Tell whether a file belongs to the installation; any other was named by the user."""
     path = Path(os.fsdecode(filename)).absolute()
@@ -161,7 +172,8 @@ def _is_ours(filename: str | bytes) -> bool:
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 1 a defect of ours, 2 bad usage or input, 3 unplaced or violated.",
+    epilog="Exit codes: 0 done, 1 a defect of ours, 2 bad usage or input, 3 unplaced or violated, "
+    "4 no cluster.",
 )
 @click.version_option(__version__, prog_name="batchsched", message="%(prog)s %(version)s")
 def main() -> None:
