@@ -23,9 +23,10 @@ from batchsched.snapshot.api import Metadata, Object
 from batchsched.snapshot.documents import documents
 from batchsched.snapshot.errors import InputError
 from batchsched.snapshot.groups import Declared
+from batchsched.snapshot.kinds import as_model
 from batchsched.snapshot.objects import Item, items
 from batchsched.snapshot.pod import Pod
-from batchsched.snapshot.read import as_model, read
+from batchsched.snapshot.read import read
 from batchsched.snapshot.snapshot import Snapshot
 
 DURATION, ARRIVES, LEAVES, COUNT = (

@@ -7,6 +7,7 @@ with a ``problem`` that says what to mend: its pods wait for that, and the other
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from batchsched.snapshot.group import PodGroup
 from batchsched.snapshot.labels import integer
@@ -36,6 +37,13 @@ Key = tuple[str, str, str]
 """(namespace, name, api), as ``PodGroup.key``."""
 
 
+class JobSize(NamedTuple):
+    """What a Job says about a gang: how many of its pods run together, and what controls it."""
+
+    pods: int
+    owner: OwnerRef | None = None
+
+
 @dataclass(slots=True)
 class Declared:
     """What the snapshot holds that makes groups."""
@@ -55,18 +63,18 @@ def groups(
     members: dict[Key, list[Pod]] = {}
     key_of: list[tuple[tuple[str, str], Key]] = []
     for pod in pods:
-        key = _key(pod, declared)
+        key = key_of_group(pod, declared)
         if key is not None:
             members.setdefault(key, []).append(pod)
             key_of.append((pod.key, key))
     found = sorted(declared.groups.keys() | members.keys())
     index = {key: at for at, key in enumerate(found)}
-    made = tuple(_group(key, members.get(key, []), declared) for key in found)
+    made = tuple(group_made(key, members.get(key, []), declared) for key in found)
     return made, tuple(sorted((pod, index[key]) for pod, key in key_of))
 
 
-def _key(pod: Pod, declared: Declared) -> Key | None:
-    """The group that a pod belongs to."""
+def key_of_group(pod: Pod, declared: Declared) -> Key | None:
+    """The group that a pod belongs to; whether there is one depends on the pod alone."""
     space = pod.namespace
     if pod.spec.pod_group:
         return (space, pod.spec.pod_group, KUBERNETES)
@@ -110,7 +118,7 @@ def _owner_key(pod: Pod, job_set: str | None, declared: Declared) -> Key:
     return (pod.namespace, job_set, JOBSET) if job_set else (pod.namespace, owner.name, JOB)
 
 
-def _group(key: Key, members: list[Pod], declared: Declared) -> PodGroup:
+def group_made(key: Key, members: list[Pod], declared: Declared) -> PodGroup:
     """One group: what its object says, what its members add, and what is wrong with it."""
     live = [pod for pod in members if not pod.terminal] or members
     group = declared.groups.get(key) or _from_members(key, live, declared)

@@ -58,9 +58,16 @@ class _Decoded:
 
 @dataclass(slots=True)
 class PodReader:
-    """Reads the pods of one snapshot."""
+    """Reads the pods of one snapshot, or of one watch.
+
+    Args:
+        priorities: What PriorityClasses say.
+        kept_max: How many distinct parts are kept. A watch goes on for months, and every Job brings
+            labels of its own; when there are so many all are forgotten, which costs time alone.
+    """
 
     priorities: Priorities = field(default_factory=Priorities)
+    kept_max: int = 1_000_000
     _decoded: dict[tuple[bytes, object], _Decoded] = field(default_factory=dict)
     _specs: dict[PodSpec, PodSpec] = field(default_factory=dict)
     _shared: dict[bytes, _Shared] = field(default_factory=dict)
@@ -75,6 +82,8 @@ class PodReader:
             replica = REPLICA.validate_python(raw)
         except ValidationError as error:
             raise input_error(error) from None
+        if len(self._decoded) + len(self._shared) > self.kept_max:
+            self._forget()
         meta, status = replica["metadata"], replica.get("status") or _NO_STATUS
         labels, owner = self._labels_and_owner(raw["metadata"])
         decoded = self._decode(raw["spec"], labels, served=bool(meta.get("uid")))
@@ -99,6 +108,12 @@ class PodReader:
             created=meta.get("creation_timestamp") or "",
             claim_names=tuple((c.name, c.resource_claim_name) for c in made or ()),
         )
+
+    def _forget(self) -> None:
+        """Start anew."""
+        self._decoded.clear()
+        self._specs.clear()
+        self._shared.clear()
 
     def _labels_and_owner(self, raw: dict[str, Any]) -> _Shared:
         """Labels in order and the controller; the same objects for replicas."""

@@ -1,42 +1,34 @@
-"""Documents to a Snapshot: the one way in, for files, for tests and for a live cluster's lists.
+"""Documents to a Snapshot: the way in for files and for tests.
 
-Two passes: first every object is found and its kind told, then kinds are decoded in the order in
-which they need each other (PriorityClasses before pods). Whatever the bytes, the outcome is a
-Snapshot or an ``InputError``.
+Two passes: first every object is found and its kind told, then kinds are decoded (by ``kinds``, as
+are a live cluster's watches), pods last. Whatever the bytes, the outcome is a Snapshot or an
+``InputError``.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any
 
-from pydantic import ValidationError
-
-from batchsched.snapshot import api_cluster as cluster
-from batchsched.snapshot import api_groups, decode_cluster, decode_groups
-from batchsched.snapshot.api import Object
-from batchsched.snapshot.decode import controller, label_selector, map_selector, pairs
-from batchsched.snapshot.decode_pod import Priorities
 from batchsched.snapshot.documents import documents as parsed
 from batchsched.snapshot.errors import InputError
-from batchsched.snapshot.groups import (
-    COSCHEDULING,
-    COSCHEDULING_OLD,
-    KUBERNETES,
-    VOLCANO,
-    Declared,
-    groups,
+from batchsched.snapshot.groups import Declared, groups
+from batchsched.snapshot.kinds import (
+    DECLARING,
+    DECODERS,
+    FIELDS,
+    GroupKind,
+    Key,
+    Nouns,
+    declare,
+    decoded,
+    default_spread,
+    priorities,
 )
-from batchsched.snapshot.labels import Pairs
-from batchsched.snapshot.objects import CLUSTER_SCOPED, Item, Kind, items
+from batchsched.snapshot.objects import Item, Kind, items
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.pods import PodReader
-from batchsched.snapshot.refusals import input_error
 from batchsched.snapshot.snapshot import Snapshot
-from batchsched.snapshot.spread_defaults import DefaultSpread
-
-Model = TypeVar("Model", bound=Object)
-Noun = TypeVar("Noun")
 
 
 def read(documents: Iterable[tuple[str, bytes]]) -> Snapshot:
@@ -82,44 +74,19 @@ class _Found:
                 total[kind.label] += len(found)
         return tuple(sorted(total.items()))
 
-    def objects(self, group: str, kind: str, model: type[Model]) -> list[tuple[Model, Item]]:
-        """All objects of one kind, checked, sorted by identity.
+    def nouns(self, kind: GroupKind) -> dict[Key, Any]:
+        """What the objects of one kind became, by identity, in order.
 
         Raises:
             InputError: if one is malformed, or two are the same object.
         """
-        seen: dict[tuple[str, str], tuple[Model, Item]] = {}
-        for item in self.each(group, kind):
-            checked = as_model(model, item)
-            key = _identity(checked, kind)
+        seen: dict[Key, tuple[Any, Item]] = {}
+        for item in self.each(*kind):
+            key, noun = decoded(item)
             if key in seen:
                 raise _duplicate(item, seen[key][1])
-            seen[key] = (checked, item)
-        return [seen[key] for key in sorted(seen)]
-
-    def nouns(
-        self, group: str, kind: str, model: type[Model], decode: Callable[[Model], Noun]
-    ) -> tuple[Noun, ...]:
-        """All objects of one kind, decoded, sorted by identity."""
-        return tuple(decode(checked) for checked, _ in self.objects(group, kind, model))
-
-
-def as_model(model: type[Model], item: Item) -> Model:
-    """One object in the form of its model.
-
-    Raises:
-        InputError: It does not have that form; says where and how.
-    """
-    try:
-        return model.model_validate(item.raw)
-    except ValidationError as error:
-        raise item.refusal(input_error(error)) from None
-
-
-def _identity(checked: Object, kind: str) -> tuple[str, str]:
-    """``(namespace, name)``, no namespace for what is cluster-scoped."""
-    meta = checked.metadata
-    return ("" if kind in CLUSTER_SCOPED else decode_cluster.namespace(meta), meta.name)
+            seen[key] = (noun, item)
+        return {key: seen[key][0] for key in sorted(seen)}
 
 
 def _duplicate(item: Item, first: Item) -> InputError:
@@ -134,37 +101,19 @@ def _duplicate(item: Item, first: Item) -> InputError:
 
 def _snapshot(found: _Found) -> Snapshot:
     """Decode everything, kind by kind."""
-    pods = _pods(found)
-    made, group_of = groups(pods, _declared(found))
-    storage, core = "storage.k8s.io", decode_cluster
+    nouns = {kind: found.nouns(kind) for kind in DECODERS}
+    pods = _pods(found, nouns)
+    declared = Declared()
+    for kind in DECLARING:
+        for key, noun in nouns[kind].items():
+            declare(declared, kind, key, noun)
+    made, group_of = groups(pods, declared)
+    fields = {
+        field: tuple(noun for noun in nouns[kind].values() if noun is not None)
+        for field, kind in FIELDS.items()
+    }
     snapshot = Snapshot(
-        nodes=found.nouns("", "Node", cluster.NodeModel, core.node),
-        pods=pods,
-        namespaces=found.nouns("", "Namespace", Object, _namespace),
-        groups=made,
-        group_of=group_of,
-        claims=found.nouns("", "PersistentVolumeClaim", cluster.PVCModel, core.claim),
-        volumes=found.nouns("", "PersistentVolume", cluster.PVModel, core.volume),
-        storage_classes=found.nouns(
-            storage, "StorageClass", cluster.StorageClassModel, core.storage_class
-        ),
-        csi_nodes=found.nouns(storage, "CSINode", cluster.CSINodeModel, core.csi_node),
-        csi_drivers=found.nouns(storage, "CSIDriver", cluster.CSIDriverModel, core.csi_driver),
-        csi_capacities=found.nouns(
-            storage, "CSIStorageCapacity", cluster.CSIStorageCapacityModel, core.csi_capacity
-        ),
-        attachments=found.nouns(
-            storage, "VolumeAttachment", cluster.VolumeAttachmentModel, core.attachment
-        ),
-        resource_claims=found.nouns(
-            "resource.k8s.io", "ResourceClaim", cluster.ResourceClaimModel, core.resource_claim
-        ),
-        budgets=tuple(
-            core.budget(model, item.kind.version)
-            for model, item in found.objects("policy", "PodDisruptionBudget", cluster.BudgetModel)
-        ),
-        services=_services(found),
-        others=found.counts(others=True),
+        pods=pods, groups=made, group_of=group_of, others=found.counts(others=True), **fields
     )
     if not snapshot.nodes:
         raise InputError(_no_nodes(found))
@@ -180,24 +129,11 @@ def _no_nodes(found: _Found) -> str:
     )
 
 
-def _namespace(model: Object) -> tuple[str, Pairs]:
-    return (model.metadata.name, pairs(model.metadata.labels))
-
-
-def _services(found: _Found) -> tuple[tuple[str, str, Pairs], ...]:
-    """Services that select something."""
-    every = found.objects("", "Service", cluster.MapSelectorModel)
-    return tuple(
-        (decode_cluster.namespace(model.metadata), model.metadata.name, pairs(model.spec.selector))
-        for model, _ in every
-        if model.spec and model.spec.selector
-    )
-
-
-def _pods(found: _Found) -> tuple[Pod, ...]:
+def _pods(found: _Found, nouns: Nouns) -> tuple[Pod, ...]:
     """All pods, with the spreading that kube-scheduler would give them."""
-    reader, spread = PodReader(_priorities(found)), _default_spread(found)
-    seen: dict[tuple[str, str], tuple[Pod, Item]] = {}
+    reader = PodReader(priorities(nouns["scheduling.k8s.io", "PriorityClass"].items()))
+    spread = default_spread(nouns)
+    seen: dict[Key, tuple[Pod, Item]] = {}
     for item in found.each("", "Pod"):
         try:
             pod = spread.spread(reader.pod(item.raw))
@@ -207,52 +143,3 @@ def _pods(found: _Found) -> tuple[Pod, ...]:
             raise _duplicate(item, seen[pod.key][1])
         seen[pod.key] = (pod, item)
     return tuple(seen[key][0] for key in sorted(seen))
-
-
-def _priorities(found: _Found) -> Priorities:
-    """What PriorityClasses say; of several global defaults the lowest counts, as at admission."""
-    classes, defaults = {}, []
-    for model, _ in found.objects("scheduling.k8s.io", "PriorityClass", cluster.PriorityClassModel):
-        meaning = (model.value or 0, model.preemption_policy == "Never")
-        classes[model.metadata.name] = meaning
-        if model.global_default:
-            defaults.append(meaning)
-    return Priorities(classes, min(defaults, default=(0, False)))
-
-
-def _default_spread(found: _Found) -> DefaultSpread:
-    """Services and owners that default spreading looks at."""
-    spread = DefaultSpread()
-    for namespace, _, labels in _services(found):
-        spread.services.setdefault(namespace, []).append(labels)
-    for kind in ("ReplicaSet", "StatefulSet"):
-        for model, _ in found.objects("apps", kind, cluster.SelectorModel):
-            selector = label_selector(model.spec.selector) if model.spec else None
-            if selector is not None:
-                spread.owners[(kind, *_identity(model, kind))] = selector
-    kind = "ReplicationController"
-    for owner, _ in found.objects("", kind, cluster.MapSelectorModel):
-        plain = (owner.spec and owner.spec.selector) or {}
-        spread.owners[(kind, *_identity(owner, kind))] = map_selector(plain)
-    return spread
-
-
-def _declared(found: _Found) -> Declared:
-    """The objects that make groups."""
-    declared = Declared()
-    for model, _ in found.objects(KUBERNETES, "PodGroup", api_groups.KubernetesGroupModel):
-        group = decode_groups.kubernetes_group(model, KUBERNETES)
-        declared.groups[group.key] = group
-    for api in (COSCHEDULING, COSCHEDULING_OLD, VOLCANO):
-        for member_model, _ in found.objects(api, "PodGroup", api_groups.MemberGroupModel):
-            group = decode_groups.member_group(member_model, api)
-            declared.groups[group.key] = group
-    for job, _ in found.objects("batch", "Job", api_groups.JobModel):
-        key = _identity(job, "Job")
-        declared.jobs[key] = decode_groups.job_size(job)
-        owner = controller(job.metadata.owner_references)
-        if owner is not None:
-            declared.job_owners[key] = owner
-    for job_set, _ in found.objects("jobset.x-k8s.io", "JobSet", api_groups.JobSetModel):
-        declared.job_sets[_identity(job_set, "JobSet")] = decode_groups.job_set_size(job_set)
-    return declared

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from batchsched.snapshot.labels import IN, LabelSelector, Pairs, Requirement
 from batchsched.snapshot.pod import OwnerRef, Pod, PodSpec, TopologySpread
 
+KEPT_MAX = 200_000
+"""Answers that are kept. A live cluster's pods come with new labels for ever."""
 _API_VERSIONS = {"ReplicaSet": "apps/v1", "StatefulSet": "apps/v1", "ReplicationController": "v1"}
 
 
@@ -43,6 +45,9 @@ class DefaultSpread:
             return pod
         key = (pod.namespace, pod.labels, pod.owner)
         if key not in self._selectors:
+            if len(self._selectors) >= KEPT_MAX:
+                self._selectors.clear()
+                self._specs.clear()
             self._selectors[key] = self._selector(pod)
         selector = self._selectors[key]
         return pod if selector is None else replace(pod, spec=self._spec(pod.spec, selector))
