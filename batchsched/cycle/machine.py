@@ -82,6 +82,8 @@ class Cycle:
         if self.state is not State.COLLECTING:
             return None
         due = [self.queue.next_rest_s(), self._kept.next_s()]
+        if (short_s := self.queue.next_short_s()) is not None:
+            due.append(short_s + self.timing.window_max_s)
         if self.queue.ready:
             due.append(self._closes_s())
         if self.timing.gang_release:
@@ -147,14 +149,14 @@ class Cycle:
             victims = tuple(v for v in event.victims if not pods.isdisjoint(v.waiting))
             instructions += self._start(unit, victims, now_s)
         for key, message in event.unplaced:
-            if self._is_solving(key):
+            if self._is_at(key):
                 instructions += self._rest(key, message, now_s, helped=self._helped)
-                instructions += self._announce_failed(key, message)
+                instructions += self._announce(key, "FailedScheduling", message)
         for key, how in event.outdated:
-            if self._is_solving(key):
+            if self._is_at(key):
                 instructions += self._rest(key, how, now_s, helped=True)
         for key in window:
-            if self._is_solving(key):
+            if self._is_at(key):
                 instructions += self._rest(key, "the plan does not name it", now_s)
         self.state = State.BINDING if self._units else State.COLLECTING
         return instructions
@@ -165,7 +167,7 @@ class Cycle:
         window, self._solving = self._solving, ()
         instructions: list[Instruction] = [Dump(event.window, event.reason)]
         for key in window:
-            if self._is_solving(key):
+            if self._is_at(key):
                 instructions += self._rest(key, event.reason, now_s)
         self.state = State.COLLECTING
         return instructions
@@ -182,7 +184,7 @@ class Cycle:
 
     def _bind_failed(self, event: BindFailed, now_s: float) -> list[Instruction]:
         instructions = self._go_back(event.pod, event.reason, now_s)
-        for key in self._units.get(event.pod, ()):
+        for key in self._unit_of(event.pod):
             if self._units.pop(key, None) is not None:
                 reason = event.reason if key == event.pod else f"with {'/'.join(event.pod)}"
                 # A half-started gang tries again at once, the first time: others want its room.
@@ -219,7 +221,7 @@ class Cycle:
         Before that, give up on what took too long.
         """
         self.queue.wake_due(now_s)
-        instructions = self._bind_kept(now_s)
+        instructions = self._bind_kept(now_s) + self._tell_of_short_gangs(now_s)
         if self._units:
             self.state = State.BINDING
             return instructions
@@ -277,14 +279,14 @@ class Cycle:
         self, unit: tuple[Binding, ...], victims: tuple[Victim, ...], now_s: float
     ) -> list[Instruction]:
         """Bind a unit, at once or when its victims left; if one of it left, the others go back."""
-        if all(self._is_solving(b.pod) and self.queue.entries[b.pod].uid == b.uid for b in unit):
+        if all(self._is_at(b.pod) and self.queue.entries[b.pod].uid == b.uid for b in unit):
             if not victims:
                 return [self._bind(unit, now_s)]
             self._keep(unit, victims, now_s)
             return [Preempt(unit, victims)]
         left: list[Instruction] = []
         for binding in unit:
-            if self._is_solving(binding.pod):
+            if self._is_at(binding.pod):
                 left += self._rest(binding.pod, "a member of its gang left", now_s, helped=True)
         return left
 
@@ -329,6 +331,12 @@ class Cycle:
 
     # Who leaves, and who goes back.
 
+    def _unit_of(self, pod: PodKey) -> tuple[PodKey, ...]:
+        """The unit of a pod, of which others are without an answer; it may have left itself."""
+        if pod in self._units:
+            return self._units[pod]
+        return next((unit for unit in self._units.values() if pod in unit), ())
+
     def _answered(self, key: PodKey) -> None:
         if self._units.pop(key, None) is not None:
             self._end_of_binding()
@@ -354,18 +362,24 @@ class Cycle:
         self._tell(key, now_s, f"back in the queue: {reason}")
         return [Requeue(key, not_before_s, reason)]
 
-    def _announce_failed(self, key: PodKey, message: str) -> list[Instruction]:
+    def _announce(self, key: PodKey, reason: str, message: str) -> list[Instruction]:
         """Tell people why a pod waits, but only when that changed."""
         entry = self.queue.entries[key]
         if entry.message == message:
             return []
         entry.message = message
-        return [Announce(key, entry.uid, "FailedScheduling", message)]
+        return [Announce(key, entry.uid, reason, message)]
 
-    def _is_solving(self, key: PodKey) -> bool:
-        return self._is_at(key, Place.SOLVING)
+    def _tell_of_short_gangs(self, now_s: float) -> list[Instruction]:
+        """Tell people which gangs wait for members, once nobody is making them any more."""
+        instructions: list[Instruction] = []
+        for gang in self.queue.take_short(now_s - self.timing.window_max_s):
+            message = f"gang {gang.name[0]}/{gang.name[1]} waits: {gang.lacks}"
+            for key in sorted(gang.pending):
+                instructions += self._announce(key, "GangWaiting", message)
+        return instructions
 
-    def _is_at(self, key: PodKey, place: Place) -> bool:
+    def _is_at(self, key: PodKey, place: Place = Place.SOLVING) -> bool:
         entry = self.queue.entries.get(key)
         return entry is not None and entry.place is place
 

@@ -63,7 +63,17 @@ class Members:
     @property
     def created(self) -> bool:
         """Whether enough members exist to try at all."""
-        return len(self.pending) + len(self.held) + len(self.succeeded) >= self.min_count
+        return self.members >= self.min_count
+
+    @property
+    def members(self) -> int:
+        """How many there are, or were and did their work."""
+        return len(self.pending) + len(self.held) + len(self.succeeded)
+
+    @property
+    def lacks(self) -> str:
+        """How many of those that it needs there are, for people."""
+        return f"{self.members} of its minimum of {self.min_count} pods exist"
 
     @property
     def partial(self) -> bool:
@@ -86,6 +96,8 @@ class Queue:
         self.last_s = 0.0
         self._rests: list[tuple[float, PodKey]] = []
         self._partial: set[GroupKey] = set()
+        self._short: dict[GroupKey, float] = {}
+        """Gangs that lack members, in the order of when that was last news."""
 
     # Pods come and go.
 
@@ -141,6 +153,7 @@ class Queue:
         if not members.pending and not members.held:
             del self.groups[group]
             self._partial.discard(group)
+            self._short.pop(group, None)
             return
         self._note_partial(members, now_s)
         self._settle(members, now_s)
@@ -241,6 +254,19 @@ class Queue:
         """The half-started gangs that have not been given up, sorted."""
         return sorted(name for name in self._partial if not self.groups[name].released)
 
+    def take_short(self, until_s: float) -> list[Members]:
+        """Take the gangs that have lacked members since then, and whose number has not changed."""
+        taken = []
+        while self._short and next(iter(self._short.values())) <= until_s:
+            name = next(iter(self._short))
+            del self._short[name]
+            taken.append(self.groups[name])
+        return taken
+
+    def next_short_s(self) -> float | None:
+        """Since when the first of them does."""
+        return next(iter(self._short.values()), None)
+
     def is_partial(self, key: PodKey) -> bool:
         """Whether a pending pod is of a half-started gang."""
         return self.entries[key].group in self._partial
@@ -269,6 +295,8 @@ class Queue:
             assert members.held <= set(self.held)
             assert members.partial == (members.partial_since_s is not None)
             assert members.partial == (name in self._partial)
+            assert not members.created or name not in self._short
+        assert self._short.keys() <= self.groups.keys()
 
     # Gangs.
 
@@ -295,6 +323,9 @@ class Queue:
 
     def _settle(self, members: Members, now_s: float) -> None:
         """Let a gang wait for its minimum, or wait no longer."""
+        self._short.pop(members.name, None)
+        if not members.created:
+            self._short[members.name] = now_s
         for key in sorted(members.pending):
             place = self.entries[key].place
             if members.created and place in {Place.WAITING, Place.RESTING}:

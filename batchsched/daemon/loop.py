@@ -181,7 +181,8 @@ class Loop:
         """The room, with all that the watches have shown by now."""
         self._watch()
         if self._room is None:
-            self._room = Room(self._snapshot())
+            deciding = self._open.solve.pods if self._open is not None else ()
+            self._room = Room(self._snapshot(), deciding)
         return self._room
 
     def _perform(self, instruction: Instruction) -> None:

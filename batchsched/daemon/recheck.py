@@ -34,10 +34,16 @@ def matters(change: Change) -> bool:
 
 
 class Room:
-    """What is free on every node, and who waits; built once, then kept up."""
+    """What is free on every node, and who waits; built once, then kept up.
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    Args:
+        snapshot: The newest.
+        deciding: Pods that are being decided: what was kept for them before is free.
+    """
+
+    def __init__(self, snapshot: Snapshot, deciding: Collection[PodKey] = ()) -> None:
         """Take the room that pods hold, or that is kept for them, out of what nodes have."""
+        self._deciding = frozenset(deciding)
         self.nodes = {node.name: node for node in snapshot.nodes}
         self.pods: dict[PodKey, Pod] = {}
         self._used: dict[str, Counter[str]] = {}
@@ -66,9 +72,7 @@ class Room:
         """Take a pod's room back."""
         held = self._holds.pop(pod, None)
         if held is not None:
-            used = self._used[held[0]]
-            used.subtract(dict(held[1]))
-            used["pods"] -= 1
+            self._used[held[0]].subtract(_amounts(held[1]))
 
     def refusal(self, unit: Unit, leaving: Collection[PodKey] = ()) -> tuple[Binding, str] | None:
         """Say which binding of a unit may not be written, and why; None: all may.
@@ -77,11 +81,12 @@ class Room:
             unit: What is to be bound.
             leaving: Pods that will have left by then.
         """
+        freed: dict[str, Counter[str]] = {}
+        for key in (*leaving, *(binding.pod for binding in unit)):
+            if key in self._holds:
+                node, requests = self._holds[key]
+                freed.setdefault(node, Counter()).update(_amounts(requests))
         asked: dict[str, Counter[str]] = {}
-        freed = [*leaving, *(binding.pod for binding in unit)]
-        for key in freed:
-            node, requests = self._holds.get(key, ("", ()))
-            asked.setdefault(node, Counter()).subtract({**dict(requests), "pods": 1 if node else 0})
         for binding in unit:
             pod, target = self.pods.get(binding.pod), self.nodes.get(binding.node)
             if pod is None or pod.uid != binding.uid or pod.node is not None or pod.deleting:
@@ -90,15 +95,17 @@ class Room:
                 return binding, "the pod has scheduling gates now"
             if target is None:
                 return binding, f"node {binding.node} is gone"
-            wants = asked.setdefault(target.name, Counter())
-            wants.update({**dict(pod.spec.requests), "pods": 1})
-            if (short := self._short(target, wants)) is not None:
+            asks = asked.setdefault(target.name, Counter())
+            asks.update(_amounts(pod.spec.requests))
+            short = self._short(target, asks, freed.get(target.name, Counter()))
+            if short is not None:
                 return binding, f"node {target.name} has not enough {short} any more"
         return None
 
     def _show(self, pod: Pod) -> None:
         self.pods[pod.key] = pod
-        node = pod.node or pod.nominated_node
+        kept = None if pod.key in self._deciding else pod.nominated_node
+        node = pod.node or kept
         if node is not None and not pod.terminal:
             self._put(pod.key, node, pod.requests if pod.node else pod.spec.requests)
         else:
@@ -106,18 +113,21 @@ class Room:
 
     def _put(self, key: PodKey, node: str, requests: Quantities) -> None:
         self.give_back(key)
-        used = self._used.setdefault(node, Counter())
-        used.update(dict(requests))
-        used["pods"] += 1
+        self._used.setdefault(node, Counter()).update(_amounts(requests))
         self._holds[key] = (node, requests)
 
-    def _short(self, node: Node, wants: Counter[str]) -> str | None:
-        """Name a resource that a node lacks for what a unit asks of it."""
+    def _short(self, node: Node, asks: Counter[str], freed: Counter[str]) -> str | None:
+        """Name a resource of which a node has less than is asked, some of what is used set free."""
         allocatable, used = dict(node.allocatable), self._used.get(node.name, Counter())
-        for resource, amount in sorted(wants.items()):
-            if amount > 0 and used[resource] + amount > allocatable.get(resource, 0):
+        for resource, amount in sorted(asks.items()):
+            if amount and used[resource] - freed[resource] + amount > allocatable.get(resource, 0):
                 return resource
         return None
+
+
+def _amounts(requests: Quantities) -> dict[str, int]:
+    """What a pod takes of a node: itself, too."""
+    return {**dict(requests), "pods": 1}
 
 
 def outdated(

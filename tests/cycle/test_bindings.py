@@ -176,7 +176,7 @@ def test_schedulers_with_profiles_have_windows_of_their_own() -> None:
 
 def test_a_gang_below_its_minimum_waits_and_blocks_nobody(cycle: Cycle, gang: PodGroup) -> None:
     cycle.handle(PodPending(G, gang), 0.0)
-    assert cycle.wakes_at_s() is None
+    assert cycle.wakes_at_s() == 5.0, "to tell people"
     cycle.handle(PodPending(A), 0.1)
     assert cycle.handle(Tick(), 0.75) == [Solve(1, (A.key,), "idle")]
     cycle.handle(PlanReady(1, (binding("a"),)), 1.0)
@@ -190,6 +190,15 @@ def test_a_gang_that_loses_a_member_waits_again(cycle: Cycle, gang: PodGroup) ->
     cycle.handle(PodPending(H, gang), 0.0)
     cycle.handle(PodGone(H.key, H.uid), 0.25)
     assert cycle.handle(Tick(), 5.0) == []
+    assert cycle.wakes_at_s() == 5.25
+
+
+def test_people_are_told_once_that_a_gang_lacks_members(cycle: Cycle, gang: PodGroup) -> None:
+    cycle.handle(PodPending(G, gang), 0.0)
+    message = "gang default/gang waits: 1 of its minimum of 2 pods exist"
+    assert cycle.handle(Tick(), 5.0) == [Announce(G.key, G.uid, "GangWaiting", message)]
+    cycle.handle(PodPending(G, gang), 6.0)
+    assert cycle.handle(Tick(), 12.0) == []
     assert cycle.wakes_at_s() is None
 
 
@@ -219,6 +228,18 @@ def test_a_failed_bind_sends_the_whole_gang_back(solving: Cycle, gang: PodGroup)
     assert solving.handle(Tick(), 2.5) == [Solve(2, (G.key, H.key), "idle")]
 
 
+def test_the_refusal_of_a_pod_that_left_answers_for_its_gang(
+    solving: Cycle, gang: PodGroup
+) -> None:
+    solving.handle(plan(gang), 1.0)
+    solving.handle(bound("a"), 1.0)
+    solving.handle(PodGone(H.key, H.uid), 1.0)
+    assert solving.handle(BindFailed(H.key, "404 Not Found"), 1.1) == [
+        Requeue(G.key, 2.1, "not bound: with default/h")
+    ]
+    assert str(solving.state) == "Collecting"
+
+
 def test_a_half_started_gang_is_finished_before_anything_else(
     solving: Cycle, gang: PodGroup
 ) -> None:
@@ -240,6 +261,7 @@ def test_a_gang_that_cannot_be_finished_is_released_once(solving: Cycle, gang: P
     solving.handle(BindFailed(G.key, "409 Conflict"), 1.0)
     solving.handle(PodGone(G.key, G.uid), 1.0)
     solving.handle(PlanReady(2, ()), 1.5)
+    assert solving.handle(Tick(), 6.0) == [], "nobody is left to tell that it lacks members"
     assert solving.wakes_at_s() == 61.0
     assert solving.handle(Tick(), 60.9) == []
     assert solving.handle(Tick(), 61.0) == [Release(gang.key, ((H.key, H.uid),))]
@@ -247,7 +269,7 @@ def test_a_gang_that_cannot_be_finished_is_released_once(solving: Cycle, gang: P
     assert solving.wakes_at_s() is None
     solving.handle(PodGone(H.key, H.uid), 62.0)
     solving.handle(PodPending(replace(H, uid="reborn"), gang), 63.0)
-    assert solving.wakes_at_s() is None, "the replacement waits for the rest of its gang"
+    assert solving.handle(Tick(), 67.0) == [], "the replacement waits for the rest of its gang"
 
 
 def test_a_partial_gang_is_waited_for_where_release_is_off(gang: PodGroup) -> None:

@@ -82,6 +82,18 @@ def test_a_node_that_is_kept_for_a_pod_is_free_for_that_pod_alone() -> None:
     assert room.refusal((Binding(POD.key, POD.uid, "n1"),)) is None
 
 
+def test_what_is_kept_for_a_pod_is_not_what_others_still_hold() -> None:
+    there, kept = make_pod("there", cpu=1000, node="n1"), replace(POD, nominated_node="n1")
+    room = Room(make_snapshot([NODE], [kept, there]))
+    assert room.refusal((Binding(POD.key, POD.uid, "n1"),)) is not None
+
+
+def test_what_was_kept_for_pods_that_are_decided_anew_is_free() -> None:
+    other, kept = make_pod("q", cpu=1500), replace(POD, nominated_node="n1")
+    room = Room(make_snapshot([NODE], [kept, other]), deciding=[POD.key])
+    assert room.refusal((Binding(other.key, other.uid, "n1"),)) is None
+
+
 def test_what_was_bound_is_assumed_until_a_watch_shows_it() -> None:
     assumed, snapshot = Assumed(), make_snapshot([NODE], [POD])
     assumed.bind(Binding(POD.key, POD.uid, "n1"))
