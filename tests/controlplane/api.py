@@ -6,8 +6,10 @@ pass through the code under test. Idle connections are kept; thousands of calls 
 
 import base64
 import http.client
+import socket
 import ssl
 import tempfile
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +22,8 @@ import yaml
 
 THREADS = 16
 CALL_S_MAX = 60
+MENDS_ITSELF = 500
+TRIES_MAX = 30
 WATCH_S_MAX = 3600
 MERGE, STRATEGIC = "application/merge-patch+json", "application/strategic-merge-patch+json"
 Object = dict[str, Any]
@@ -33,6 +37,8 @@ class ApiError(Exception):
     Attributes:
         code: The HTTP status.
         reason: Its one word for it, such as ``Forbidden``.
+        retry_s: When it asks to be asked again, as it does while it starts; else 0.
+        passes: Whether the same call may do better later.
     """
 
     def __init__(self, code: int, body: bytes) -> None:
@@ -42,6 +48,8 @@ class ApiError(Exception):
             status = {"message": body.decode(errors="replace")}
         self.code = code
         self.reason: str = status.get("reason", "")
+        self.retry_s: int = (status.get("details") or {}).get("retryAfterSeconds", 0)
+        self.passes = code == http.client.TOO_MANY_REQUESTS or code >= MENDS_ITSELF
         super().__init__(f"{code} {self.reason}: {status.get('message', '')}")
 
 
@@ -93,24 +101,10 @@ class Api:
         body = {"apiVersion": "v1", "kind": "Binding", "metadata": names, "target": target}
         self.create(f"{path_of(pod)}/binding", body)
 
-    def watch(self, path: str, resource_version: str) -> Iterator[tuple[str, Object]]:
-        """Yield (type, object) of what changes, until the server closes the stream."""
-        query = {
-            "watch": "true",
-            "resourceVersion": resource_version,
-            "allowWatchBookmarks": "true",
-        }
-        connection = self._connect(WATCH_S_MAX)
-        try:
-            connection.request("GET", path + _query(query), headers=self._headers)
-            response = connection.getresponse()
-            if response.status >= http.client.BAD_REQUEST:
-                raise ApiError(response.status, response.read())
-            for line in response:
-                event = orjson.loads(line)
-                yield event["type"], event["object"]
-        finally:
-            connection.close()
+    def watch(self, path: str, resource_version: str, **query: str) -> "Watch":
+        """Follow what changes in a collection after a resource version."""
+        asked = {"watch": "true", "resourceVersion": resource_version, **query}
+        return Watch(self._connect(WATCH_S_MAX), path + _query(asked), self._headers)
 
     def each(self, call: Callable[[T], R], arguments: Iterable[T]) -> list[R]:
         """Call for every argument, sixteen at a time; the answers come in order."""
@@ -122,11 +116,17 @@ class Api:
     ) -> Object:
         payload = None if body is None else orjson.dumps(body)
         headers = self._headers | {"Content-Type": kind}
-        code, content = self._answer(method, path, payload, headers)
-        if code >= http.client.BAD_REQUEST:
-            raise ApiError(code, content)
-        answer: Object = orjson.loads(content)
-        return answer
+        tried = 0
+        while True:
+            tried += 1
+            code, content = self._answer(method, path, payload, headers)
+            if code < http.client.BAD_REQUEST:
+                answer: Object = orjson.loads(content)
+                return answer
+            error = ApiError(code, content)
+            if not error.retry_s or tried == TRIES_MAX:
+                raise error
+            time.sleep(error.retry_s)
 
     def _answer(
         self, method: str, path: str, payload: bytes | None, headers: dict[str, str]
@@ -151,6 +151,43 @@ class Api:
         return http.client.HTTPSConnection(
             self._host, self._port, context=self._tls, timeout=timeout_s
         )
+
+
+class Watch:
+    """The events of a watch, as (type, object), until the server or somebody else ends it."""
+
+    def __init__(
+        self, connection: http.client.HTTPSConnection, path: str, headers: dict[str, str]
+    ) -> None:
+        self._connection = connection
+        connection.request("GET", path, headers=headers)
+        self._response = connection.getresponse()
+        if self._response.status >= http.client.BAD_REQUEST:
+            content = self._response.read()
+            self.close()
+            raise ApiError(self._response.status, content)
+        # Without the connection: it forgets the socket of an answer that has no end.
+        self._socket = connection.sock
+
+    def __iter__(self) -> Iterator[tuple[str, Object]]:
+        try:
+            for line in self._response:
+                event = orjson.loads(line)
+                yield event["type"], event["object"]
+        except (http.client.HTTPException, OSError):
+            return  # cut: as good an end as any
+        finally:
+            self.close()
+
+    def end(self) -> None:
+        """End it, from any thread: who iterates sees the end of the stream."""
+        # The farewell of TLS would wait for the one who iterates; the socket below has none.
+        socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._response.close()
+        self._connection.close()
 
 
 def collection(kind: str, namespace: str | None = None, group: str = "v1") -> str:

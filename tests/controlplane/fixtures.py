@@ -8,6 +8,7 @@ all of it, takes ``clean_control_plane``.
 Tests that use them carry the marker ``controlplane`` by themselves.
 """
 
+import http.client
 import itertools
 import os
 from collections.abc import Iterator, Sequence
@@ -17,8 +18,9 @@ from typing import NoReturn
 import pytest
 
 from tests.controlplane import build
-from tests.controlplane.api import Api, collection
+from tests.controlplane.api import Api, ApiError, collection
 from tests.controlplane.cluster import Cluster, RunningCluster
+from tests.controlplane.definitions import POD_GROUPS
 from tests.controlplane.objects import OF_TESTS
 from tests.controlplane.plane import ControlPlane
 
@@ -74,13 +76,28 @@ def namespace(cluster: Cluster) -> Iterator[str]:
 
 
 def _remove(api: Api, name: str) -> None:
-    """Do what the namespace controller would: nobody runs one here."""
+    """Do what kube-controller-manager would: nobody runs one here."""
     for kind in ("pods", "persistentvolumeclaims"):
         api.delete(collection(kind, name), {"gracePeriodSeconds": 0})
+    for group in POD_GROUPS:
+        _remove_pod_groups(api, collection("podgroups", name, group))
     api.delete(collection("nodes"), labelSelector=OF_TESTS)
     api.delete(f"{collection('namespaces')}/{name}")
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}, "spec": {}}
     api.update(f"{collection('namespaces')}/{name}/finalize", body)
+
+
+def _remove_pod_groups(api: Api, path: str) -> None:
+    """Free them of the finalizer that protects them as long as they have pods."""
+    try:
+        groups = api.get(path)["items"]
+    except ApiError as error:
+        if error.code != http.client.NOT_FOUND:
+            raise
+        return  # nobody serves them
+    for group in groups:
+        api.patch(f"{path}/{group['metadata']['name']}", {"metadata": {"finalizers": None}})
+    api.delete(path)
 
 
 def _programs() -> Path:

@@ -1,17 +1,14 @@
 """The control plane of the tests is a real one: it refuses, forgets when told to, and schedules."""
 
-import time
-
 import pytest
 
-from tests.controlplane.api import Api, ApiError, collection, path_of
+from tests.controlplane.api import ApiError, collection, path_of
 from tests.controlplane.build import kubernetes_version
 from tests.controlplane.cluster import Cluster
+from tests.controlplane.definitions import COSCHEDULING, KUBERNETES, VOLCANO, define_pod_groups
 from tests.controlplane.objects import create_nodes, create_pods, make_node, make_pod
 from tests.controlplane.plane import ControlPlane
-
-PATIENCE_S = 60
-POD_GROUPS = "scheduling.k8s.io/v1beta1"
+from tests.controlplane.waiting import wait_for
 
 
 def test_it_is_the_kubernetes_that_it_was_built_from(control_plane: ControlPlane) -> None:
@@ -35,10 +32,26 @@ def test_pod_groups_are_served_and_keep_their_topology(cluster: Cluster, namespa
         "schedulingPolicy": {"gang": {"minCount": 2}},
         "schedulingConstraints": {"topology": [{"key": "rack"}]},
     }
-    group = {"apiVersion": POD_GROUPS, "kind": "PodGroup", "metadata": {"name": "g"}, "spec": spec}
-    made = cluster.api().create(collection("podgroups", namespace, POD_GROUPS), group)
+    group = {"apiVersion": KUBERNETES, "kind": "PodGroup", "metadata": {"name": "g"}, "spec": spec}
+    made = cluster.api().create(collection("podgroups", namespace, KUBERNETES), group)
     assert made["spec"]["schedulingPolicy"] == spec["schedulingPolicy"]
     assert made["spec"]["schedulingConstraints"] == spec["schedulingConstraints"]
+
+
+@pytest.mark.parametrize("group", [COSCHEDULING, VOLCANO])
+def test_pod_groups_of_other_schedulers_can_be_defined(
+    cluster: Cluster, namespace: str, group: str
+) -> None:
+    api = cluster.api()
+    define_pod_groups(api)
+    body = {
+        "apiVersion": group,
+        "kind": "PodGroup",
+        "metadata": {"name": "g"},
+        "spec": {"minMember": 3},
+    }
+    made = api.create(collection("podgroups", namespace, group), body)
+    assert made["spec"]["minMember"] == 3
 
 
 def test_kube_scheduler_binds_a_pod_when_it_is_started(
@@ -50,18 +63,10 @@ def test_kube_scheduler_binds_a_pod_when_it_is_started(
     assert "nodeName" not in api.get(path_of(pod))["spec"]
     control_plane.start_kube_scheduler()
     try:
-        wait_for_node(api, pod)
+        wait_for(lambda: "nodeName" in api.get(path_of(pod))["spec"])
     finally:
         control_plane.stop_kube_scheduler()
     assert api.get(path_of(pod))["spec"]["nodeName"] == "n1"
-
-
-def wait_for_node(api: Api, pod: dict[str, object]) -> None:
-    """Wait until a pod is bound."""
-    until = time.monotonic() + PATIENCE_S
-    while "nodeName" not in api.get(path_of(pod))["spec"]:
-        assert time.monotonic() < until
-        time.sleep(0.05)
 
 
 def test_the_same_clients_go_on_after_a_restart(
