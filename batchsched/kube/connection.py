@@ -68,6 +68,16 @@ class Reply:
             return message
         return self.body[:500].decode(errors="replace").strip() or "(no reason given)"
 
+    @property
+    def retry_after_s(self) -> float | None:
+        """After how long the server wants to be asked again (``Retry-After``), if it says so."""
+        text = self.headers.get("Retry-After") or ""
+        return float(text) if text.isascii() and text.isdigit() else None
+
+    def refusal(self, what: str) -> RefusedError:
+        """This answer as an error, for who cannot go on without."""
+        return RefusedError(what, self.status, self.reason, self.retry_after_s)
+
 
 class Connection:
     """An API server and our credentials there; safe to use from many threads."""
@@ -237,10 +247,10 @@ def _unreachable(what: str) -> Iterator[None]:
 def _refuse(what: str, answer: BaseHTTPResponse) -> None:
     """Raise what the server said instead of a stream."""
     with _unreachable(what):
-        reply = Reply(answer.status, answer.data)
+        reply = Reply(answer.status, answer.data, answer.headers)
     if reply.status == UNAUTHORIZED:
         raise UnauthorizedError(what, reply.reason)
-    raise RefusedError(what, reply.status, reply.reason)
+    raise reply.refusal(what)
 
 
 def _lines(what: str, answer: BaseHTTPResponse) -> Iterator[bytes]:

@@ -46,11 +46,15 @@ class RefusedError(ClusterError):
         what: What was tried.
         status: The HTTP status.
         reason: What the server says.
+        retry_after_s: After how long it wants to be asked again, if it says so.
     """
 
-    def __init__(self, what: str, status: int, reason: str) -> None:
+    def __init__(
+        self, what: str, status: int, reason: str, retry_after_s: float | None = None
+    ) -> None:
         """Join all to one line."""
         self.what, self.status, self.reason = what, status, reason
+        self.retry_after_s = retry_after_s
         super().__init__(f"{what}: {status} {_line(reason)}")
 
 

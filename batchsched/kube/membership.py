@@ -1,9 +1,10 @@
 """Which pods belong together, kept up as watches show pods and group objects one by one.
 
-``snapshot.groups`` reads a whole cluster at once, which is right for a file and too slow for each of
-a thousand changes in a second. Here only the groups that a change touches are made anew, by the same
-rules; tests hold both against each other. What a pod's group is can depend on objects that come
-later (a Job that turns out to belong to a JobSet), so pods are also found by the names they depend on.
+``snapshot.groups`` reads a whole cluster at once, which is right for a file and too slow for each
+of a thousand changes in a second. Here only the groups that a change touches are made anew, by the
+same rules; tests hold both against each other. What a pod's group is can depend on objects that
+come later (a Job that turns out to belong to a JobSet), so pods are also found by the names that
+they depend on.
 """
 
 from collections.abc import Iterator
@@ -34,9 +35,12 @@ class Membership:
     def put(self, old: Pod | None, new: Pod | None) -> None:
         """Take in that a pod came, changed or went."""
         before = self._key_of.get(old.key) if old is not None else None
-        if before is not None and old is not None:
-            self._remove(old, before)
         after = key_of_group(new, self._declared) if new is not None else None
+        if before is not None and old is not None:
+            if new is not None and before == after and _says(old) == _says(new):
+                self._members[before][new.key] = new
+                return
+            self._remove(old, before)
         if after is not None and new is not None:
             self._add(new, after)
 
@@ -102,6 +106,11 @@ class Membership:
                 del self._by_name[name]
         self._stale.add(key)
         self._index = None
+
+
+def _says(pod: Pod) -> tuple[object, ...]:
+    """All that a group takes from a member: a binding or a heartbeat does not make it anew."""
+    return (pod.labels, pod.annotations, pod.owner, pod.terminal, pod.spec.scheduler_name)
 
 
 def _names(pod: Pod, key: Key) -> set[Name]:

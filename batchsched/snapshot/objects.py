@@ -134,6 +134,11 @@ class Item(NamedTuple):
         return InputError(error.what, source=self.source, where=self.where, field=error.field)
 
 
+def item(kind: Kind, raw: dict[str, Any], source: str) -> Item:
+    """An object whose kind is known, as a list or a watch of one kind gives it."""
+    return Item(kind, raw, _Place(source))
+
+
 def items(source: str, document: Any) -> Iterator[Item]:
     """The objects in one document.
 
