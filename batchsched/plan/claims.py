@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from batchsched.plan.reading import meets_terms
 from batchsched.plan.state import FinalState
+from batchsched.plan.storage import Storage
 from batchsched.snapshot.labels import Labels, selects
 from batchsched.snapshot.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 
@@ -33,7 +34,8 @@ def without_volume(
     for key in sorted(places):
         claim = state.storage.claims[key]
         if not _made_there(state, claim, places[key]):
-            reach[key] = [v.name for v in _static(state, claim) if _reached(state, v, places[key])]
+            static = static_volumes(state.storage, claim)
+            reach[key] = [v.name for v in static if _reached(state, v, places[key])]
     taken: dict[str, tuple[str, str]] = {}
     given: dict[tuple[str, str], str] = {}
     return [key for key in reach if not _give(key, reach, taken, given)]
@@ -67,11 +69,11 @@ def _give(
     return False
 
 
-def _static(state: FinalState, claim: PersistentVolumeClaim) -> list[PersistentVolume]:
+def static_volumes(storage: Storage, claim: PersistentVolumeClaim) -> list[PersistentVolume]:
     """The volumes that may serve a claim; one that is reserved for it rules out the others."""
     if claim.selected_node is not None:
         return []
-    fitting = [v for v in state.storage.of_class(claim.storage_class or "") if _fits(v, claim)]
+    fitting = [v for v in storage.of_class(claim.storage_class or "") if _fits(v, claim)]
     for volume in fitting:
         if volume.claim is not None and _is_for(volume, claim):
             return [volume]
@@ -79,8 +81,12 @@ def _static(state: FinalState, claim: PersistentVolumeClaim) -> list[PersistentV
 
 
 def _fits(volume: PersistentVolume, claim: PersistentVolumeClaim) -> bool:
-    large = volume.capacity_bytes >= claim.request_bytes
-    return large and volume.volume_mode == claim.volume_mode and not volume.deleting
+    return (
+        volume.capacity_bytes >= claim.request_bytes
+        and volume.volume_mode == claim.volume_mode
+        and volume.attributes_class == claim.attributes_class
+        and not volume.deleting
+    )
 
 
 def _is_for(volume: PersistentVolume, claim: PersistentVolumeClaim) -> bool:
