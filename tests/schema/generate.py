@@ -13,12 +13,17 @@ from typing import Literal
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
+from batchsched.daemon.configuration import SchedulerConfiguration
 from batchsched.plan.plan import Plan
 from batchsched.profile import Profile
 
 FOLDER = Path(__file__).resolve().parents[2] / "models" / "schema"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-MODELS: dict[str, type[BaseModel]] = {"plan.schema.json": Plan, "profile.schema.json": Profile}
+MODELS: dict[str, type[BaseModel]] = {
+    "configuration.schema.json": SchedulerConfiguration,
+    "plan.schema.json": Plan,
+    "profile.schema.json": Profile,
+}
 
 
 class _Untitled(GenerateJsonSchema):
@@ -49,7 +54,9 @@ def outdated(folder: Path = FOLDER) -> list[str]:
 
 def main() -> int:
     """Write the files, or check them."""
-    parser = argparse.ArgumentParser(description="JSON schemas of plans and profiles")
+    parser = argparse.ArgumentParser(
+        description="JSON schemas of plans, profiles and the configuration"
+    )
     parser.add_argument("--check", action="store_true", help="change nothing, fail on drift")
     wrong = outdated()
     if parser.parse_args().check:
