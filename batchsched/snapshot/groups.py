@@ -141,8 +141,16 @@ def _from_members(key: Key, members: list[Pod], declared: Declared) -> PodGroup:
         return _of_owner(group, declared)
     if api == OWN:
         return _of_annotations(group, members)
-    problem = f"PodGroup {namespace}/{name} does not exist; create it in {api}"
-    return replace(group, problem=problem)
+    return replace(group, problem=missing(group))
+
+
+def missing(group: PodGroup) -> str:
+    """What is wrong with a group whose object does not exist."""
+    name = f"{group.namespace}/{group.name}"
+    if group.api in {JOB, JOBSET}:
+        kind = "Job" if group.api == JOB else "JobSet"
+        return f"{kind} {name} does not exist; its parallelism is the size of the gang"
+    return f"PodGroup {name} does not exist; create it in {group.api}"
 
 
 def _of_annotations(group: PodGroup, members: list[Pod]) -> PodGroup:
@@ -166,10 +174,7 @@ def _of_owner(group: PodGroup, declared: Declared) -> PodGroup:
     size = sizes.get((group.namespace, group.name))
     if size is not None:
         return replace(group, min_count=size)
-    kind = "Job" if group.api == JOB else "JobSet"
-    name = f"{group.namespace}/{group.name}"
-    problem = f"{kind} {name} does not exist; its parallelism is the size of the gang"
-    return replace(group, problem=problem)
+    return replace(group, problem=missing(group))
 
 
 def _agreed(members: list[Pod], annotation: str) -> tuple[str | None, str | None]:

@@ -1,0 +1,69 @@
+"""Groups back to the objects that declare them. See ``encode``.
+
+Gangs that stand on annotations of their pods need no object; one that was said not to exist must
+get none, or it would exist when it is read again.
+"""
+
+from collections.abc import Iterator
+
+from batchsched.snapshot.encode import Object, api_object, metadata
+from batchsched.snapshot.group import PodGroup
+from batchsched.snapshot.groups import (
+    COSCHEDULING,
+    COSCHEDULING_OLD,
+    JOB,
+    JOBSET,
+    KUBERNETES,
+    VOLCANO,
+    missing,
+)
+from batchsched.snapshot.pod import OwnerRef
+from batchsched.snapshot.snapshot import Snapshot
+
+_VERSIONS = {COSCHEDULING: "v1alpha1", COSCHEDULING_OLD: "v1alpha1", VOLCANO: "v1beta1"}
+
+
+def group_objects(snapshot: Snapshot) -> Iterator[Object]:
+    """PodGroups, Jobs and JobSets, as far as they make groups."""
+    for group in snapshot.groups:
+        if group.problem != missing(group):
+            yield from _object(group)
+    yield from _jobs_of_job_sets(snapshot)
+
+
+def _object(group: PodGroup) -> Iterator[Object]:
+    """The object that declares a group, if its dialect has one."""
+    meta = metadata(group.name, group.namespace)
+    if group.api == KUBERNETES:
+        yield _kubernetes(group, meta)
+    elif group.api in _VERSIONS:
+        version = f"{group.api}/{_VERSIONS[group.api]}"
+        yield api_object(version, "PodGroup", meta, spec={"minMember": group.min_count})
+    elif group.api == JOB:
+        found = api_object("batch/v1", "Job", meta)
+        yield {**found, "spec": {"parallelism": group.min_count}}
+    elif group.api == JOBSET:
+        jobs = [{"replicas": 1, "template": {"spec": {"parallelism": group.min_count}}}]
+        yield api_object(f"{JOBSET}/v1alpha2", "JobSet", meta, spec={"replicatedJobs": jobs})
+
+
+def _kubernetes(group: PodGroup, meta: Object) -> Object:
+    """A scheduling.k8s.io PodGroup."""
+    count, key = group.min_count, group.required_topology
+    policy: Object = {"gang": {"minCount": count}} if count else {"basic": {}}
+    limits = {"topology": [{"key": key}]} if key else {}
+    spec = {"schedulingPolicy": policy, "schedulingConstraints": limits}
+    return api_object(f"{KUBERNETES}/v1beta1", "PodGroup", meta, spec=spec)
+
+
+def _jobs_of_job_sets(snapshot: Snapshot) -> Iterator[Object]:
+    """The Jobs between pods and their JobSets, which say that they belong to them."""
+    at = dict(snapshot.group_of)
+    above: dict[tuple[str, str], OwnerRef] = {}
+    for pod in snapshot.pods:
+        group = snapshot.groups[at[pod.key]] if pod.key in at else None
+        if group is not None and group.api == JOBSET and pod.owner is not None:
+            owner = OwnerRef(f"{JOBSET}/v1alpha2", "JobSet", group.name, "")
+            above[pod.namespace, pod.owner.name] = owner
+    for (namespace, name), owner in sorted(above.items()):
+        yield api_object("batch/v1", "Job", metadata(name, namespace, owner=owner))
