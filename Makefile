@@ -87,6 +87,10 @@ sim: setup ## run the simulator on SEEDS seeds (1000)
 bench: setup ## measure, and compare with the limits (parts: make bench ARGS="ladder rules")
 	@$(BIN)/python -m tests.benchmarks.run $(ARGS)
 
+.PHONY: bench-live
+bench-live: controlplane ## measure beside kube-scheduler, on a real API server
+	@$(BIN)/python -m tests.benchmarks.run live $(ARGS)
+
 .PHONY: fmt
 fmt: setup ## format, and mend what ruff can mend
 	@$(BIN)/ruff check --fix-only --quiet $(PYTHON_FILES)

@@ -20,6 +20,7 @@ from tests.benchmarks.parts.disruption import disruption
 from tests.benchmarks.parts.distinct import distinct_pods
 from tests.benchmarks.parts.growth import growth
 from tests.benchmarks.parts.ladder import ladder, rivals
+from tests.benchmarks.parts.live import live
 from tests.benchmarks.parts.never_worse import never_worse
 from tests.benchmarks.parts.openb import openb_backlog, openb_windows
 from tests.benchmarks.parts.priority_matters import priority_matters, published_model
@@ -42,8 +43,9 @@ PARTS: dict[str, Part] = {
     "openb-backlog": openb_backlog,
     "openb-windows": openb_windows,
     "growth": growth,
+    "live": live,
 }
-LONG = ("published-model", "openb-windows", "growth")
+LONG = ("published-model", "openb-windows", "growth", "live")
 """What runs only when it is named."""
 INSTANCES, SEEDS = 3, 1
 """Of the selection. The claims speak of 80 instances (2,000 of never-worse) and 5 seeds."""
