@@ -41,7 +41,7 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
     """A running control plane of our own, which other tests use before and after."""
     if KUBECONFIG in os.environ:
         pytest.skip(f"needs a control plane of its own, and {KUBECONFIG} names another's")
-    with ControlPlane(_programs(), tmp_path_factory.mktemp("controlplane")) as plane:
+    with ControlPlane(find_programs(), tmp_path_factory.mktemp("controlplane")) as plane:
         yield plane
 
 
@@ -100,7 +100,7 @@ def _remove_pod_groups(api: Api, path: str) -> None:
     api.delete(path)
 
 
-def _programs() -> Path:
+def find_programs() -> Path:
     """Where the programs are."""
     named = os.environ.get(PROGRAMS)
     found = Path(named) if named else build.program()

@@ -54,7 +54,7 @@ class ControlPlane:
     """
 
     def __init__(self, programs: Path, folder: Path) -> None:
-        self._programs = programs
+        self.programs = programs
         self.folder = folder
         self._authority = Authority(dt.datetime.now(dt.UTC))  # noqa: TID251 -- certificates tell real time
         self._running: dict[str, subprocess.Popen[bytes]] = {}
@@ -84,7 +84,11 @@ class ControlPlane:
         self._tokens.write_bytes(signing_key())
         self._tls = ssl.create_default_context(cafile=str(self._ca))
         self._admin = self.kubeconfig(ADMIN, (ADMIN_GROUP,))
-        self._start_empty()
+        try:
+            self._start_empty()
+        except ControlPlaneError:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """Stop everything and throw the data away."""
@@ -240,10 +244,10 @@ class ControlPlane:
 
     def _start(self, name: str, arguments: Sequence[str]) -> None:
         assert name not in self._running, f"{name} runs already"
-        if self._programs.is_dir():
-            command = [str(self._programs / name)]
+        if self.programs.is_dir():
+            command = [str(self.programs / name)]
         else:
-            command = [str(self._programs), name]
+            command = [str(self.programs), name]
         with self._log(name).open("ab") as log:
             self._running[name] = subprocess.Popen(
                 [*command, *arguments], stdin=subprocess.PIPE, stdout=log, stderr=log
@@ -256,7 +260,7 @@ class ControlPlane:
             if self._says_ok(name, path):
                 return
             time.sleep(READY_POLL_S)
-        self._kill(*self._running)
+        self._kill(name)
         raise ControlPlaneError(f"{name} did not become ready\n{self.logs()}")
 
     def _says_ok(self, name: str, path: str) -> bool:

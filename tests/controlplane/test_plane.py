@@ -1,13 +1,20 @@
 """The control plane of the tests is a real one: it refuses, forgets when told to, and schedules."""
 
+import signal
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
 import pytest
 
 from tests.controlplane.api import ApiError, collection, path_of
 from tests.controlplane.build import kubernetes_version
-from tests.controlplane.cluster import Cluster
+from tests.controlplane.cluster import Cluster, RunningCluster
 from tests.controlplane.definitions import COSCHEDULING, KUBERNETES, VOLCANO, define_pod_groups
+from tests.controlplane.fixtures import PROGRAMS, find_programs
 from tests.controlplane.objects import create_nodes, create_pods, make_node, make_pod
-from tests.controlplane.plane import ControlPlane
+from tests.controlplane.plane import ControlPlane, ControlPlaneError
 from tests.controlplane.waiting import wait_for
 
 
@@ -77,6 +84,69 @@ def test_the_same_clients_go_on_after_a_restart(
     control_plane.restart_apiserver()
     [pod] = api.get(collection("pods", namespace))["items"]
     assert pod["metadata"]["name"] == "p"
+
+
+def test_a_running_cluster_is_asked_in_the_name_of_a_user(
+    control_plane: ControlPlane, tmp_path: Path
+) -> None:
+    running = RunningCluster(control_plane.admin, tmp_path)
+    try:
+        assert running.api().get(collection("nodes"))["kind"] == "NodeList"
+        with pytest.raises(ApiError, match='User "stranger" cannot list resource "nodes"'):
+            running.api("stranger").get(collection("nodes"))
+    finally:
+        running.close()
+
+
+def test_servers_do_not_outlive_a_test_process_that_is_killed(
+    control_plane: ControlPlane, tmp_path: Path
+) -> None:
+    start = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from tests.controlplane.plane import ControlPlane\n"
+        "plane = ControlPlane(Path(sys.argv[1]), Path(sys.argv[2])); plane.start()\n"
+        "print(plane.pid('etcd'), plane.pid('kube-apiserver'), flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", start, control_plane.programs, tmp_path],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    for pid in killed.stdout.split():
+        wait_for(partial(has_ended, int(pid)))
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a process is no more, or only waits for somebody to notice."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return status.rpartition(")")[2].split()[0] == "Z"
+
+
+def test_a_server_that_does_not_start_shows_its_log(tmp_path: Path) -> None:
+    broken = tmp_path / "programs"
+    broken.mkdir()
+    for name in ("etcd", "kube-apiserver"):
+        (broken / name).write_text("#!/bin/sh\necho the disk of $0 is full >&2\n")
+        (broken / name).chmod(0o755)
+    with pytest.raises(ControlPlaneError, match=r"the disk of .*/kube-apiserver is full"):
+        ControlPlane(broken, tmp_path / "data").start()
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("true", "failed"), ("", "skipped")])
+def test_without_a_control_plane_its_tests_are_skipped_but_fail_in_ci(
+    monkeypatch: pytest.MonkeyPatch, ci: str, outcome: str
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setenv(PROGRAMS, "/nowhere/controlplane")
+    expected = {"failed": pytest.fail.Exception, "skipped": pytest.skip.Exception}[outcome]
+    with pytest.raises(expected, match="run make controlplane"):
+        find_programs()
 
 
 def test_nothing_is_left_after_a_wipe(clean_control_plane: ControlPlane) -> None:
