@@ -33,7 +33,7 @@ _CONFLICTS = (
     ("schedulingGates", GATED),
     ("is being deleted", DELETING),
     ("recondition failed: UID", UID),
-    ("metadata.uid", UID),
+    ("the UID in the precondition", UID),
 )
 DETAIL_CHARACTERS_MAX = 200
 
@@ -113,6 +113,8 @@ def _refused(reply: Reply) -> str:
     """Name a refusal that nothing will change."""
     if reply.status == GONE_STATUS:
         return GONE
+    if "metadata.uid" in reply.reason:
+        return UID  # how a patch is refused; all else is refused with a conflict
     if reply.status != FORBIDDEN_STATUS:
         return f"invalid: {_short(reply.reason)}"
     right = _RIGHT.search(reply.reason)

@@ -100,9 +100,16 @@ def evict(write: EvictWrite) -> Steps:
 
     In this order, because an eviction writes a condition of its own, which says that the pod was
     evicted, together with the deletion; and one that is refused must leave no condition at all. A
-    pod that is gone by then needs none.
+    pod that is gone by then needs none. The look before is because the API server tries an eviction
+    of another pod of the same name again, for as long as the request may take.
     """
     namespace, name = write.pod
+    told = yield Call("GET", pod_path(write.pod))
+    found = told.reply.json() if told.outcome.done else None
+    if told.outcome.refusal == GONE or (found and found["metadata"]["uid"] != write.uid):
+        return None
+    if not told.outcome.done:
+        return told.outcome.refusal
     body = {
         "apiVersion": "policy/v1",
         "kind": "Eviction",

@@ -152,10 +152,12 @@ class FakeApi:
         return Reply(200, orjson.dumps(self.add(request.path, request.body)))
 
     def _patch(self, request: Request, path: str, found: Json) -> Reply:
-        for precondition in ("uid", "resourceVersion"):
-            stated = request.body.get("metadata", {}).get(precondition)
-            if stated and stated != found["metadata"].get(precondition):
-                return self._status(409, f"Precondition failed: {precondition.upper()}")
+        stated = request.body.get("metadata", {})
+        if stated.get("uid", found["metadata"].get("uid")) != found["metadata"].get("uid"):
+            return self._status(422, "metadata.uid: Invalid value: field is immutable")
+        version = found["metadata"]["resourceVersion"]
+        if stated.get("resourceVersion", version) != version:
+            return self._status(409, "the object has been modified")
         conditions = request.body.get("status", {}).get("conditions")
         kept = {c["type"]: c for c in found.get("status", {}).get("conditions", [])}
         merge(found, request.body)
