@@ -11,6 +11,9 @@ SEEDS ?= 1000
 # More arguments for pytest: make test ARGS="-k gang".
 ARGS ?=
 
+# What `make image` builds.
+IMAGE ?= ghcr.io/batchsched/batchsched:$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' batchsched/__init__.py)
+
 # Where Python files of ours are.
 PYTHON_FILES := batchsched tests docs
 
@@ -64,11 +67,24 @@ demo: setup ## run the whole loop on the embedded cluster, and leave demo-out/
 .PHONY: test
 test: setup ## run all tests (one: make test ARGS="-k gang")
 	@$(BIN)/python -m tests.controlplane.build || [ "$$CI" != true ] # without it, its tests are skipped
+	@$(BIN)/python -m tests.deploy.tools || [ "$$CI" != true ] # as above
 	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 .PHONY: controlplane
 controlplane: setup ## build the control plane of the tests once (5 minutes), and print where it is
 	@$(BIN)/python -m tests.controlplane.build
+
+.PHONY: renderers
+renderers: setup ## build kustomize and helm for the tests of deploy/ once, and print where they are
+	@$(BIN)/python -m tests.deploy.tools
+
+.PHONY: image
+image: ## build the container image IMAGE
+	docker build -f deploy/Dockerfile -t $(IMAGE) .
+
+.PHONY: image-check
+image-check: setup ## do what deploy/Dockerfile says in a clean folder, without docker, and run it
+	@$(BIN)/python -m tests.deploy.image
 
 .PHONY: check
 check: setup ## everything CI asks besides the tests: format, lint, types, layers, docs
