@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from tests.controlplane.api import ApiError, collection, path_of
-from tests.controlplane.fixtures import _programs
+from tests.controlplane.fixtures import find_programs
 from tests.controlplane.objects import create_nodes, create_pods, make_node, make_pod
 from tests.deploy.audit import ACCOUNT, NAMESPACE, AuditedPlane, give_rights, uses
 from tests.deploy.rights import RIGHTS, Right, given, missing, unneeded
@@ -91,7 +91,7 @@ def test_an_event_of_another_user_or_about_no_object_is_no_use_of_a_right() -> N
 @pytest.fixture
 def audited(tmp_path: Path) -> AuditedPlane:
     """A control plane of this test's own, not started yet."""
-    return AuditedPlane(_programs(), tmp_path)
+    return AuditedPlane(find_programs(), tmp_path)
 
 
 @pytest.mark.slow
