@@ -262,16 +262,16 @@ class Cycle:
         return Solve(self.window, self._solving, closed_by, self.queue.profile(self._solving))
 
     def _release_s(self, group: GroupKey) -> float:
-        since_s = self.queue.groups[group].partial_since_s
-        assert since_s is not None
+        since_s = self.queue.groups[group].partial_since_s or 0.0
         return since_s + self.timing.gang_complete_within_s
 
     def _release(self, group: GroupKey, now_s: float) -> Release:
         members = self.queue.groups[group]
         members.released = True
-        for key in sorted(members.held):
+        held = sorted(members.held)
+        for key in held:
             self._tell(key, now_s, "released: its gang could not be completed")
-        return Release(group, tuple((k, self.queue.held[k][0]) for k in sorted(members.held)))
+        return Release(group, tuple((key, self.queue.held[key][0]) for key in held))
 
     # Bindings.
 
@@ -315,7 +315,7 @@ class Cycle:
 
     def _parted(self, key: PodKey, now_s: float) -> list[Instruction]:
         """A pod whose node was kept waits no longer: nor does its unit."""
-        rest = tuple(binding for binding in self._kept.take(key) if binding.pod != key)
+        rest = tuple(b for b in self._kept.take(key) if b.pod != key)
         instructions: list[Instruction] = [Withdraw(rest)] if rest else []
         for binding in rest:
             instructions += self._rest(binding.pod, f"with {'/'.join(key)}", now_s, helped=True)
