@@ -333,9 +333,8 @@ class Cycle:
 
     def _unit_of(self, pod: PodKey) -> tuple[PodKey, ...]:
         """The unit of a pod, of which others are without an answer; it may have left itself."""
-        if pod in self._units:
-            return self._units[pod]
-        return next((unit for unit in self._units.values() if pod in unit), ())
+        found = self._units.get(pod)
+        return found or next((unit for unit in self._units.values() if pod in unit), ())
 
     def _answered(self, key: PodKey) -> None:
         if self._units.pop(key, None) is not None:
