@@ -104,7 +104,7 @@ class Api:
     def watch(self, path: str, resource_version: str, **query: str) -> "Watch":
         """Follow what changes in a collection after a resource version."""
         asked = {"watch": "true", "resourceVersion": resource_version, **query}
-        return Watch(self._connect(WATCH_S_MAX), path + _query(asked), self._headers)
+        return Watch(self.connect(WATCH_S_MAX), path + _query(asked), self._headers)
 
     def each(self, call: Callable[[T], R], arguments: Iterable[T]) -> list[R]:
         """Call for every argument, sixteen at a time; the answers come in order."""
@@ -134,7 +134,7 @@ class Api:
         """Ask over an idle connection; where the server closed it meanwhile, over a new one."""
         while True:
             fresh = not self._idle
-            connection = self._connect(CALL_S_MAX) if fresh else self._idle.pop()
+            connection = self.connect(CALL_S_MAX) if fresh else self._idle.pop()
             try:
                 connection.request(method, path, payload, headers)
                 response = connection.getresponse()
@@ -147,7 +147,8 @@ class Api:
                 self._idle.append(connection)
                 return response.status, content
 
-    def _connect(self, timeout_s: int) -> http.client.HTTPSConnection:
+    def connect(self, timeout_s: int = CALL_S_MAX) -> http.client.HTTPSConnection:
+        """A new connection, on which calls are made as this user if he has a certificate."""
         return http.client.HTTPSConnection(
             self._host, self._port, context=self._tls, timeout=timeout_s
         )
