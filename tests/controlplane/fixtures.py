@@ -12,6 +12,7 @@ import http.client
 import itertools
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -68,7 +69,14 @@ def cluster(
 @pytest.fixture
 def namespace(cluster: Cluster) -> Iterator[str]:
     """A namespace of this test's own."""
-    api, name = cluster.api(), f"test-{os.getpid()}-{next(NUMBERS)}"
+    with own_namespace(cluster.api()) as name:
+        yield name
+
+
+@contextmanager
+def own_namespace(api: Api) -> Iterator[str]:
+    """A namespace that is there meanwhile; nodes of tests are gone after it, too."""
+    name = f"test-{os.getpid()}-{next(NUMBERS)}"
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
     api.create(collection("namespaces"), body)
     yield name

@@ -68,8 +68,7 @@ class Proxy:
         self._api = api
         self._lock = threading.Lock()
         self._streams: set[http.client.HTTPConnection] = set()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     def __enter__(self) -> Self:
@@ -126,77 +125,85 @@ class Proxy:
             return connection not in self._streams
 
 
-def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
-    """The class that answers for a proxy; the library makes an object of it for each client."""
+class _Server(ThreadingHTTPServer):
+    """Listens for a proxy."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    daemon_threads = True
 
-        def _answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            fate = proxy.judged(self.command, self.path)
-            if isinstance(fate, int):
-                self._refuse(fate)
-                return
-            if fate is Fate.DROP:
-                self.close_connection = True
-                return
-            connection = proxy.connect()
-            try:
-                self._forward(connection, body, fate)
-            finally:
-                connection.close()
+    def __init__(self, proxy: Proxy) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.proxy = proxy
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 -- the library asks for these
 
-        def _forward(self, connection: http.client.HTTPConnection, body: bytes, fate: Fate) -> None:
-            headers = {k: v for k, v in self.headers.items() if k.lower() != "host"}
-            connection.request(self.command, self.path, body or None, headers)
-            answer = connection.getresponse()
-            if fate is Fate.LOSE:
-                answer.read()
-                self.close_connection = True
-                return
-            self.send_response(answer.status)
-            for name, value in answer.headers.items():
-                if name.lower() not in HOP_BY_HOP:
-                    self.send_header(name, value)
-            if "watch=" in self.path and answer.status == http.client.OK:
-                self._stream(connection, answer)
-            else:
-                content = answer.read()
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
+class _Handler(BaseHTTPRequestHandler):
+    """One connection of the client."""
 
-        def _stream(
-            self, connection: http.client.HTTPConnection, answer: http.client.HTTPResponse
-        ) -> None:
-            """Hand a watch on, line by line, until one of the three ends it."""
-            proxy.streams(connection)
-            self.send_header("Connection", "close")
-            self.end_headers()
+    server: "_Server"
+    protocol_version = "HTTP/1.1"
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        fate = self.server.proxy.judged(self.command, self.path)
+        if isinstance(fate, int):
+            self._refuse(fate)
+            return
+        if fate is Fate.DROP:
             self.close_connection = True
-            try:
-                for line in answer:
-                    if proxy.is_cut(connection):
-                        return
-                    self.wfile.write(line)
-                    self.wfile.flush()
-            except (OSError, ValueError, AttributeError, http.client.HTTPException):
-                return  # cut, or the client is gone
+            return
+        connection = self.server.proxy.connect()
+        try:
+            self._forward(connection, body, fate)
+        finally:
+            connection.close()
 
-        def _refuse(self, status: int) -> None:
-            content = json.dumps(
-                {"kind": "Status", "status": "Failure", "code": status, "message": "of the proxy"}
-            ).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 -- the library asks for these
+
+    def _forward(self, connection: http.client.HTTPConnection, body: bytes, fate: Fate) -> None:
+        headers = {k: v for k, v in self.headers.items() if k.lower() != "host"}
+        connection.request(self.command, self.path, body or None, headers)
+        answer = connection.getresponse()
+        if fate is Fate.LOSE:
+            answer.read()
+            self.close_connection = True
+            return
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            if name.lower() not in HOP_BY_HOP:
+                self.send_header(name, value)
+        if "watch=" in self.path and answer.status == http.client.OK:
+            self._stream(connection, answer)
+        else:
+            content = answer.read()
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
 
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+    def _stream(
+        self, connection: http.client.HTTPConnection, answer: http.client.HTTPResponse
+    ) -> None:
+        """Hand a watch on, line by line, until one of the three ends it."""
+        self.server.proxy.streams(connection)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        try:
+            for line in answer:
+                if self.server.proxy.is_cut(connection):
+                    return
+                self.wfile.write(line)
+                self.wfile.flush()
+        except (OSError, ValueError, AttributeError, http.client.HTTPException):
+            return  # cut, or the client is gone
 
-    return Handler
+    def _refuse(self, status: int) -> None:
+        content = json.dumps(
+            {"kind": "Status", "status": "Failure", "code": status, "message": "of the proxy"}
+        ).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
