@@ -27,6 +27,8 @@ TRIES_MAX = 30
 WATCH_S_MAX = 3600
 MERGE, STRATEGIC = "application/merge-patch+json", "application/strategic-merge-patch+json"
 Object = dict[str, Any]
+Headers = list[tuple[str, str]]
+"""Pairs: who acts for a user of several groups says so in several headers of one name."""
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -115,7 +117,7 @@ class Api:
         self, method: str, path: str, body: Object | None = None, kind: str = "application/json"
     ) -> Object:
         payload = None if body is None else orjson.dumps(body)
-        headers = self._headers | {"Content-Type": kind}
+        headers = [*self._headers, ("Content-Type", kind)]
         tried = 0
         while True:
             tried += 1
@@ -129,14 +131,14 @@ class Api:
             time.sleep(error.retry_s)
 
     def _answer(
-        self, method: str, path: str, payload: bytes | None, headers: dict[str, str]
+        self, method: str, path: str, payload: bytes | None, headers: Headers
     ) -> tuple[int, bytes]:
         """Ask over an idle connection; where the server closed it meanwhile, over a new one."""
         while True:
             fresh = not self._idle
             connection = self.connect(CALL_S_MAX) if fresh else self._idle.pop()
             try:
-                connection.request(method, path, payload, headers)
+                _send(connection, method, path, headers, payload)
                 response = connection.getresponse()
                 content = response.read()
             except (http.client.HTTPException, OSError):
@@ -158,10 +160,10 @@ class Watch:
     """The events of a watch, as (type, object), until the server or somebody else ends it."""
 
     def __init__(
-        self, connection: http.client.HTTPSConnection, path: str, headers: dict[str, str]
+        self, connection: http.client.HTTPSConnection, path: str, headers: Headers
     ) -> None:
         self._connection = connection
-        connection.request("GET", path, headers=headers)
+        _send(connection, "GET", path, headers)
         self._response = connection.getresponse()
         if self._response.status >= http.client.BAD_REQUEST:
             content = self._response.read()
@@ -204,6 +206,21 @@ def path_of(thing: Object) -> str:
     return f"{collection(kind, namespace)}/{meta['name']}"
 
 
+def _send(
+    connection: http.client.HTTPSConnection,
+    method: str,
+    path: str,
+    headers: Headers,
+    payload: bytes | None = None,
+) -> None:
+    connection.putrequest(method, path)
+    for name, value in headers:
+        connection.putheader(name, value)
+    if payload is not None:
+        connection.putheader("Content-Length", str(len(payload)))
+    connection.endheaders(payload)
+
+
 def _query(query: dict[str, str]) -> str:
     return f"?{urlencode(query)}" if query else ""
 
@@ -219,11 +236,12 @@ def _current(config: Object) -> tuple[Object, Object]:
     return cluster, named(config["users"], context["user"], "user")
 
 
-def _acting(user: Object) -> dict[str, str]:
+def _acting(user: Object) -> Headers:
     """The headers that say who calls, where the certificate does not."""
-    headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
+    headers = [("Authorization", f"Bearer {user['token']}")] if "token" in user else []
     if "as" in user:
-        headers |= {"Impersonate-User": user["as"]}
+        headers.append(("Impersonate-User", user["as"]))
+        headers.extend(("Impersonate-Group", group) for group in user.get("as-groups", ()))
     return headers
 
 

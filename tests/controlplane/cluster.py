@@ -34,6 +34,11 @@ class Apis:
             api.close()
 
 
+def kubeconfig_in(folder: Path, user: str, groups: Sequence[str]) -> Path:
+    """Name the file of a user: with other groups he is another."""
+    return folder / f"{quote('+'.join([user, *groups]), safe='+')}.kubeconfig"
+
+
 class Cluster(Protocol):
     """An API server and the credentials for it."""
 
@@ -67,7 +72,7 @@ class RunningCluster:
         for entry in config["users"]:
             acting: dict[str, Any] = {"as": user, "as-groups": [*groups, "system:authenticated"]}
             entry["user"] |= acting
-        file = self._folder / f"{quote(user, safe='')}.kubeconfig"
+        file = kubeconfig_in(self._folder, user, groups)
         file.write_text(yaml.safe_dump(config), encoding="utf-8")
         return file
 

@@ -23,11 +23,10 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import quote
 
 from tests.controlplane.api import Api
 from tests.controlplane.certificates import Authority, signing_key
-from tests.controlplane.cluster import ADMIN, Apis
+from tests.controlplane.cluster import ADMIN, Apis, kubeconfig_in
 
 READY_S_MAX = 120
 READY_POLL_S = 0.05
@@ -59,7 +58,6 @@ class ControlPlane:
         self._authority = Authority(dt.datetime.now(dt.UTC))  # noqa: TID251 -- certificates tell real time
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._ports: dict[str, socket.socket] = {}
-        self._apis = Apis()
 
     def __enter__(self) -> Self:
         self.start()
@@ -75,6 +73,7 @@ class ControlPlane:
             ControlPlaneError: It does not.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._apis = Apis()
         self._ports = {
             name: _port() for name in ("etcd", "peer", "kube-apiserver", "kube-scheduler")
         }
@@ -194,7 +193,7 @@ class ControlPlane:
             "contexts": [{"name": "tests", "context": {"cluster": "tests", "user": user}}],
             "current-context": "tests",
         }
-        file = self.folder / f"{quote(user, safe='')}.kubeconfig"
+        file = kubeconfig_in(self.folder, user, groups)
         file.write_text(json.dumps(content), encoding="utf-8")
         return file
 

@@ -34,6 +34,12 @@ def test_a_group_gives_its_members_rights(cluster: Cluster) -> None:
     assert operator.get(collection("nodes"))["kind"] == "NodeList"
 
 
+def test_a_user_in_another_group_is_another(cluster: Cluster) -> None:
+    assert cluster.api("jane", ("system:masters",)).get(collection("nodes"))
+    with pytest.raises(ApiError, match="Forbidden"):
+        cluster.api("jane", ("visitors",)).get(collection("nodes"))
+
+
 def test_pod_groups_are_served_and_keep_their_topology(cluster: Cluster, namespace: str) -> None:
     spec = {
         "schedulingPolicy": {"gang": {"minCount": 2}},
@@ -94,6 +100,8 @@ def test_a_running_cluster_is_asked_in_the_name_of_a_user(
         assert running.api().get(collection("nodes"))["kind"] == "NodeList"
         with pytest.raises(ApiError, match='User "stranger" cannot list resource "nodes"'):
             running.api("stranger").get(collection("nodes"))
+        operator = running.api("operator", ("visitors", "system:masters"))
+        assert operator.get(collection("nodes"))["kind"] == "NodeList"
     finally:
         running.close()
 
