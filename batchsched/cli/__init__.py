@@ -50,6 +50,9 @@ COMMANDS = {
     "verify": LazyCommand(
         "batchsched.cli.verify:verify", "Check a plan with the independent checker."
     ),
+    "snapshot": LazyCommand(
+        "batchsched.cli.snapshot:snapshot", "Read a live cluster into a file, redacted if you want."
+    ),
     "simulate": LazyCommand(
         "batchsched.cli.simulate:simulate",
         "Run a workload, window by window, on the embedded cluster.",

@@ -31,18 +31,15 @@ from typing import Any, Protocol
 import orjson
 
 from batchsched.kube.collection import uncollected
-from batchsched.kube.connection import OK, Connection
+from batchsched.kube.connection import Connection
 from batchsched.kube.discovery import Resource, Served, served
 from batchsched.kube.errors import RefusedError, UnreachableError
+from batchsched.kube.listing import pages
 from batchsched.kube.reading import Reader
 from batchsched.snapshot.kinds import GroupKind, Key
 
 BUSY = frozenset({429, 500, 502, 503, 504})
 """What a server answers that can do it later; a version that it knew it knows still."""
-PAGE_OBJECTS_MAX = 500
-"""Of a list; kubectl's too."""
-LIST_TIMEOUT_S = 60.0
-"""As long as the API server gives a request."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -169,29 +166,16 @@ class Reflector:
     def _list(self, at: Served) -> str:
         """Take in all objects, and give the version that they are of."""
         nouns: dict[Key, Any] = {}
-        query = {"limit": str(PAGE_OBJECTS_MAX)}
+        version = ""
         self.reader.relisted()
-        while True:
-            page = self._page(at.path, query)
-            for raw in page.get("items") or ():
+        for page in pages(self._connection, self.resource, at):
+            version = page.version
+            for raw in page.items:
                 read = self.reader.read(at.version, raw)
                 if read is not None and read[1] is not None:
                     nouns[read[0]] = read[1]
-            meta = page.get("metadata") or {}
-            if not meta.get("continue"):
-                self._taken(nouns)
-                return str(meta.get("resourceVersion") or "")
-            query["continue"] = meta["continue"]
-
-    def _page(self, path: str, query: Mapping[str, str]) -> dict[str, Any]:
-        """One page; where its version is forgotten between pages (410), all begins anew."""
-        reply = self._connection.call("GET", path, query=query, timeout_s=LIST_TIMEOUT_S)
-        if reply.status != OK:
-            raise reply.refusal(f"list {self.resource.label}")
-        page = reply.json()
-        if not isinstance(page, dict):
-            raise UnreachableError(f"list {self.resource.label}", "the answer is not JSON")
-        return page
+        self._taken(nouns)
+        return version
 
     def _taken(self, nouns: Mapping[Key, Any]) -> None:
         self.lists += 1

@@ -40,6 +40,7 @@ Answering = Callable[[Request], Answer]
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or every answer waits 40 ms
     answering: Answering
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the name is theirs
