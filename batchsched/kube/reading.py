@@ -6,7 +6,7 @@ or permission out of nothing, so two kinds are read halfway rather than not at a
 
 - a *node* keeps its labels (the domains that spreading counts are still there), but has no room;
 - a *pod on a node* keeps its place, its labels and its phase. What it holds is not known, so it
-  shuts its node to all others (``Unreadable``, see ``store``).
+  shuts its node to all others (``Unreadable``, see ``store``), and stays where it is.
 
 A pod that waits and cannot be read goes on waiting. Without its claim, volume, PodGroup or Job a
 pod waits too. A budget that is left out is asked by the eviction API itself, and an attachment by
@@ -21,7 +21,7 @@ from batchsched.snapshot.errors import InputError
 from batchsched.snapshot.kinds import GroupKind, Key, decoded
 from batchsched.snapshot.node import Node
 from batchsched.snapshot.objects import CLUSTER_SCOPED, Item, Kind, item
-from batchsched.snapshot.pod import Pod
+from batchsched.snapshot.pod import OwnerRef, Pod
 from batchsched.snapshot.pods import PodReader
 
 LOGGED_MAX = 10_000
@@ -127,6 +127,7 @@ def _part_of_pod(raw: dict[str, Any]) -> Unreadable | None:
             node=node,
             phase=phase,
             deleting=meta.get("deletionTimestamp") is not None,
+            owner=OwnerRef("v1", "Node", node, ""),  # as a static pod: evicted and moved by nobody
             created=_text(meta, "creationTimestamp"),
         )
     )

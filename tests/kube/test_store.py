@@ -5,17 +5,21 @@ from typing import Any
 
 import hypothesis.strategies as st
 import orjson
+import pytest
 from hypothesis import given, settings
 
 from batchsched.daemon.ports import Change, NodeChange, PodChange
 from batchsched.kube.discovery import RESOURCES, Resource
 from batchsched.kube.reading import Reader
 from batchsched.kube.store import Store
+from batchsched.profile import named_profiles
+from batchsched.scheduler import Limits, schedule
+from batchsched.snapshot.allowance import Allowance
 from batchsched.snapshot.groups import LABEL
 from batchsched.snapshot.kinds import GroupKind, Key
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.read import read
-from batchsched.snapshot.snapshot import Snapshot
+from batchsched.snapshot.snapshot import Snapshot, pending
 from tests.kube.manifests import gang, job, node, other_gang, pod, service
 
 Raw = dict[str, Any]
@@ -299,6 +303,33 @@ def test_a_pod_that_cannot_be_read_keeps_its_place_and_shuts_its_node() -> None:
     watched.put(POD, broken_pod("bad", "n"))
     watched.gone(POD, "bad")
     assert not watched.store.snapshot().nodes[0].unschedulable
+
+
+@pytest.mark.parametrize("moves_max", [0, None])
+def test_nothing_is_placed_beside_a_pod_that_cannot_be_read(moves_max: int | None) -> None:
+    watched = Watched()
+    tolerant = {"spec": {"tolerations": [{"operator": "Exists"}]}}
+    watched.put(NODE, node("n", "9"))
+    watched.put(NODE, node("other", "1"))
+    watched.put(POD, broken_pod("bad", "n"))
+    watched.put(POD, pod("runs", node="n", phase="Running"))
+    urgent = {"spec": {**tolerant["spec"], "priority": 9}}
+    watched.put(POD, pod("a", **urgent))
+    watched.put(POD, pod("b", cpu="0", **tolerant))
+    watched.put(POD, pod("c", **tolerant))
+    snapshot = watched.store.snapshot()
+    plan = schedule(
+        snapshot,
+        pending(snapshot),
+        named_profiles()["default"],
+        Limits(time_limit_s=10, workers=1, deterministic=True),
+        lambda: 0.0,
+        allowance=Allowance(preemption=True, moves_max=moves_max),
+    )
+    assert {binding.node for binding in plan.bindings} == {"other"}
+    assert len(plan.unplaced) == 1
+    assert not [evicted for evicted in plan.evictions if evicted.name == "bad"]
+    assert not [evicted for evicted in plan.evictions if evicted.to == "n"]
 
 
 def test_a_pod_that_waits_and_cannot_be_read_is_left_out() -> None:
