@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from batchsched.snapshot.labels import IN, LabelSelector, Pairs, Requirement
 from batchsched.snapshot.pod import OwnerRef, Pod, PodSpec, TopologySpread
 
-KEPT_MAX = 200_000
+KEPT_MAX = 50_000
 """Answers that are kept. A live cluster's pods come with new labels for ever."""
 _API_VERSIONS = {"ReplicaSet": "apps/v1", "StatefulSet": "apps/v1", "ReplicationController": "v1"}
 

@@ -308,12 +308,12 @@ def test_a_pod_that_cannot_be_read_keeps_its_place_and_shuts_its_node() -> None:
 @pytest.mark.parametrize("moves_max", [0, None])
 def test_nothing_is_placed_beside_a_pod_that_cannot_be_read(moves_max: int | None) -> None:
     watched = Watched()
-    tolerant = {"spec": {"tolerations": [{"operator": "Exists"}]}}
+    tolerant: Raw = {"spec": {"tolerations": [{"operator": "Exists"}]}}
     watched.put(NODE, node("n", "9"))
     watched.put(NODE, node("other", "1"))
     watched.put(POD, broken_pod("bad", "n"))
     watched.put(POD, pod("runs", node="n", phase="Running"))
-    urgent = {"spec": {**tolerant["spec"], "priority": 9}}
+    urgent: Raw = {"spec": {**tolerant["spec"], "priority": 9}}
     watched.put(POD, pod("a", **urgent))
     watched.put(POD, pod("b", cpu="0", **tolerant))
     watched.put(POD, pod("c", **tolerant))
