@@ -53,6 +53,9 @@ COMMANDS = {
     "snapshot": LazyCommand(
         "batchsched.cli.snapshot:snapshot", "Read a live cluster into a file, redacted if you want."
     ),
+    "apply": LazyCommand(
+        "batchsched.cli.apply:apply", "Carry a plan out on a live cluster, as far as it holds."
+    ),
     "simulate": LazyCommand(
         "batchsched.cli.simulate:simulate",
         "Run a workload, window by window, on the embedded cluster.",
