@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from batchsched.kube.discovery import RESOURCES
 from tests.controlplane.api import ApiError, collection, path_of
 from tests.controlplane.fixtures import find_programs
 from tests.controlplane.objects import create_nodes, create_pods, make_node, make_pod
@@ -58,11 +59,8 @@ def test_what_is_added_is_in_no_other_role() -> None:
 
 
 def test_every_kind_that_the_program_reads_may_be_listed_and_watched() -> None:
-    discovery = pytest.importorskip("batchsched.kube.discovery", reason="not there yet")
     read = {
-        Right(verb, resource.kind[0], resource.plural)
-        for resource in discovery.RESOURCES
-        for verb in READING
+        Right(verb, resource.kind[0], resource.plural) for resource in RESOURCES for verb in READING
     }
     assert read == {right for right in given("batchsched") if right.verb in READING}
 
