@@ -60,6 +60,7 @@ COMMANDS = {
         "batchsched.cli.simulate:simulate",
         "Run a workload, window by window, on the embedded cluster.",
     ),
+    "run": LazyCommand("batchsched.cli.run:run", "Schedule the pods of a live cluster."),
     "report": LazyCommand(
         "batchsched.cli.report:report", "Make an HTML page of a plan or of a simulation."
     ),

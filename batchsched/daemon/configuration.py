@@ -86,6 +86,8 @@ class LeaderElection(_Strict):
 
     @model_validator(mode="after")
     def _in_order(self) -> "LeaderElection":
+        if not self.lease_duration.is_integer():
+            refuse("leaseDuration must be whole seconds: the Lease has no others")
         if not self.lease_duration > self.renew_deadline:
             refuse("leaseDuration must be longer than renewDeadline, or two could lead at once")
         if not self.renew_deadline > RETRY_JITTER * self.retry_period:

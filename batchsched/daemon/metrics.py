@@ -59,8 +59,6 @@ class Gauges:
     """How many objects of each kind are in the cache."""
     watch_restarts: dict[str, int] = field(default_factory=dict)
     """Since the start, by resource."""
-    events_dropped: int = 0
-    """Since the start."""
 
 
 def queue_gauges(cycle: Cycle) -> dict[str, int]:
@@ -87,7 +85,7 @@ class Metrics:
         self._of_kube_scheduler()
         self._of_windows()
         self._of_writes()
-        self._seen: dict[tuple[str, str], int] = {}
+        self._restarts: dict[str, int] = {}
 
     def _of_kube_scheduler(self) -> None:
         self.attempts = self._counter(
@@ -158,10 +156,9 @@ class Metrics:
             "batchsched_watch_restarts_total", "Watches that began anew.", ("resource",)
         )
         self.dropped = self._counter(
-            "batchsched_events_dropped_total", "Events that nobody was told of: too many."
-        )
-        self.records_dropped = self._counter(
-            "batchsched_records_dropped_total", "Records that were not written: too slow a disk."
+            "batchsched_events_dropped_total",
+            "Events, conditions and statuses that were not published.",
+            ("kind", "reason"),
         )
 
     def recorded(self, window: WindowRecord) -> None:
@@ -205,6 +202,10 @@ class Metrics:
         if refused is not None and isinstance(answer.write, BindWrite):
             self.conflicts.labels(refused.partition(":")[0]).inc()
 
+    def not_published(self, kind: str, reason: str) -> None:
+        """Count what nobody was told of; from any thread."""
+        self.dropped.labels(kind, reason).inc()
+
     def set(self, now: Gauges) -> None:
         """Set what there is now."""
         self.leader.set(now.leading)
@@ -214,17 +215,12 @@ class Metrics:
         for kind, count in now.cache.items():
             self.cache.labels(kind).set(count)
         for resource, count in now.watch_restarts.items():
-            self.restarts.labels(resource).inc(self._more("restarts", resource, count))
-        self.dropped.inc(self._more("dropped", "", now.events_dropped))
+            self.restarts.labels(resource).inc(max(count - self._restarts.get(resource, 0), 0))
+            self._restarts[resource] = count
 
     def text(self) -> bytes:
         """What is scraped."""
         return generate_latest(self.registry)
-
-    def _more(self, what: str, which: str, total: int) -> int:
-        """How much a total has grown since it was told last."""
-        before, self._seen[what, which] = self._seen.get((what, which), 0), total
-        return max(total - before, 0)
 
     def _counter(self, name: str, says: str, labels: tuple[str, ...] = ()) -> Counter:
         return Counter(name, says, labels, registry=self.registry)

@@ -58,12 +58,15 @@ class ProcessPlanner:
         self._patience_s = effort.time_limit_s + overrun_s
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._done: deque[Solved] = deque()
+        self.profile = ""
+        """Whose pods were to be solved last."""
         self._child = _Child(self._terms, effort)
         self._thread = threading.Thread(target=self._run, name="planner", daemon=True)
         self._thread.start()
 
     def start(self, window: int, profile: str, snapshot: Snapshot, pods: Window) -> None:
         """Have a window solved."""
+        self.profile = profile
         self._jobs.put(_Job(window, profile, snapshot, pods))
 
     def finished(self) -> Sequence[Solved]:

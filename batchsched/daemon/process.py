@@ -45,10 +45,6 @@ class Adapter(Protocol):
         """How often each watch began anew, since the start."""
         ...
 
-    def events_dropped(self) -> int:
-        """How many events were not published, since the start."""
-        ...
-
 
 class Election(Protocol):
     """Who leads."""
@@ -189,7 +185,6 @@ class Process:
             partial_gangs=len(cycle.queue.partial_groups()),
             cache=dict(adapter.sizes()),
             watch_restarts=dict(adapter.watch_restarts()),
-            events_dropped=adapter.events_dropped(),
         )
 
     def state(self) -> Any:  # noqa: ANN401 -- any JSON value

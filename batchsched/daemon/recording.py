@@ -5,6 +5,7 @@ Each of them is told the same; none of them can hold the loop up or end it.
 
 import logging
 from collections import deque
+from collections.abc import Collection
 from typing import Protocol
 
 from batchsched.cycle import Announce, PodKey
@@ -20,6 +21,8 @@ from batchsched.daemon.ports import (
 )
 from batchsched.daemon.records import Records
 from batchsched.daemon.translation import SOLVE_ID
+from batchsched.plan.plan import Plan
+from batchsched.snapshot.group import PodGroup
 from batchsched.snapshot.snapshot import Snapshot, Window
 
 WINDOWS_MAX = 50
@@ -34,6 +37,10 @@ class Publisher(Protocol):
 
     def announce(self, event: Announce) -> None:
         """Publish, later; never waits."""
+        ...
+
+    def groups(self, plan: Plan, groups: Collection[PodGroup]) -> None:
+        """Publish what became of a plan's groups, when all its bindings were announced."""
         ...
 
 
@@ -77,6 +84,8 @@ class LiveRecorder:
             if pod.key in self._bound and created_s is not None:
                 self._metrics.sli.observe(max(self._bound[pod.key] - created_s, 0.0))
         self._bound.clear()
+        if self._publisher is not None and window.plan is not None:
+            self._publisher.groups(window.plan, groups_of(snapshot, pods))
         log.info("window %d is over", window.window, extra=told(window))
         if self._records is not None:
             self._records.keep(window, snapshot, pods)
@@ -114,6 +123,13 @@ class LiveRecorder:
             case BindWrite() | EvictWrite() | NominateWrite():
                 if not done:
                     log.info("refused", extra={"write": type(write).__name__, "reason": refusal})
+
+
+def groups_of(snapshot: Snapshot, pods: Window) -> list[PodGroup]:
+    """The groups that these pods belong to, in the order of the snapshot."""
+    keys = {pod.key for pod in pods.pods}
+    found = {index for key, index in snapshot.group_of if key in keys}
+    return [snapshot.groups[index] for index in sorted(found)]
 
 
 def told(window: WindowRecord) -> dict[str, object]:

@@ -124,6 +124,10 @@ class Cache:
         """The kinds that were not read yet."""
         return [r.resource.label for r in self._reflectors if r.resource.kind not in self._listed]
 
+    def restarts(self) -> dict[str, int]:
+        """How often each kind had to be listed anew, after it was listed first."""
+        return {r.resource.label: max(r.lists - 1, 0) for r in self._reflectors}
+
     def sizes(self) -> dict[str, int]:
         """How many objects of each kind are known."""
         return self._store.sizes()

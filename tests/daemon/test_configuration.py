@@ -1,16 +1,24 @@
 """The configuration: what it means, and that a mistake is one line which says what to write."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from batchsched.cycle import Timing
-from batchsched.daemon.configuration import SchedulerConfiguration, parse_configuration
+from batchsched.daemon.configuration import (
+    _SECTIONS,
+    SchedulerConfiguration,
+    parse_configuration,
+)
 from batchsched.profile import named_profiles
 from batchsched.snapshot.allowance import Allowance
 from batchsched.snapshot.errors import InputError
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "configuration.md"
 HEAD = {"apiVersion": "batchsched.io/v1alpha1", "kind": "SchedulerConfiguration"}
 
 
@@ -71,6 +79,10 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"window": {"maxPods": "3"}}, 'window.maxPods: "3" is text, but a whole number belongs here'),
     ({"solve": {"timeLimit": "0s"}}, "solve: timeLimit must be more than 0"),
     (
+        {"leaderElection": {"leaseDuration": "15.5s"}},
+        "leaderElection: leaseDuration must be whole seconds",
+    ),
+    (
         {"leaderElection": {"leaseDuration": "9s"}},
         "leaderElection: leaseDuration must be longer than renewDeadline",
     ),
@@ -124,3 +136,27 @@ def test_what_is_no_configuration_is_told_apart(content: bytes, expected: str) -
 def test_an_address_may_be_of_the_sixth_version_or_none() -> None:
     assert parsed(healthzBindAddress="[::]:80").healthz_bind_address == "[::]:80"
     assert not parsed(metricsBindAddress="").metrics_bind_address
+
+
+def fields(model: type[BaseModel], before: str = "") -> Iterator[tuple[str, object]]:
+    """Every field by its path, with its default as the file would say it."""
+    for name, info in model.model_fields.items():
+        path = f"{before}{info.alias or name}"
+        below = _SECTIONS.get(path)
+        if below is None:
+            yield path, info.default
+        else:
+            dots = "[]." if path == "profiles" else "."
+            yield from fields(below, f"{path}{dots}")
+
+
+def test_every_field_is_on_the_page_with_its_default() -> None:
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    rows = [line.split(" | ")[:2] for line in lines if line.startswith("| `")]
+    told = {path.strip("| `"): default.strip("` ") for path, default in rows}
+    known = {path: each for path, each in fields(SchedulerConfiguration) if path not in HEAD}
+    assert told.keys() == known.keys()
+    for path, default in known.items():
+        if default is not None:
+            plain = str(default).lower() if isinstance(default, bool) else str(default) or '""'
+            assert told[path] == plain, path

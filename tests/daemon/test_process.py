@@ -58,9 +58,6 @@ class Told:
     def watch_restarts(self) -> Mapping[str, int]:
         return {"pods": 2}
 
-    def events_dropped(self) -> int:
-        return 0
-
     def events(self) -> Sequence[WonLease | LostLease]:
         told, self.told = self.told, []
         return told

@@ -1,0 +1,200 @@
+"""`batchsched run` on a real API server: what it binds, what it tells, and how it ends."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.controlplane.api import Api, collection
+from tests.controlplane.objects import create_nodes, create_pods, make_node, make_pod
+from tests.controlplane.plane import ControlPlane
+
+pytestmark = pytest.mark.slow
+RUN = [sys.executable, "-m", "batchsched", "run"]
+PATIENCE_S = 90.0
+GANG = {"batchsched.io/gang": "g", "batchsched.io/min-available": "2"}
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+def configured(folder: Path, **fields: Any) -> Path:
+    """A configuration file; nothing is listened on unless it says so."""
+    head = {"apiVersion": "batchsched.io/v1alpha1", "kind": "SchedulerConfiguration"}
+    quiet = {"healthzBindAddress": "", "metricsBindAddress": "", "logging": {"level": "debug"}}
+    file = folder / "config.yaml"
+    file.write_text(yaml.safe_dump({**head, **quiet, **fields}), encoding="utf-8")
+    return file
+
+
+def once(plane: ControlPlane, config: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    command = [*RUN, "--once", "--config", str(config), "--kubeconfig", str(plane.admin), *more]
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A scheduler, for as long as the test needs it."""
+    process = subprocess.Popen(
+        [*RUN, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def pods_of(api: Api, namespace: str) -> dict[str, dict[str, Any]]:
+    pods = api.get(collection("pods", namespace))["items"]
+    return {pod["metadata"]["name"]: pod for pod in pods}
+
+
+def nodes_of(api: Api, namespace: str) -> dict[str, str]:
+    """Where the pods are that have a node."""
+    found = pods_of(api, namespace)
+    return {
+        name: pod["spec"]["nodeName"] for name, pod in found.items() if "nodeName" in pod["spec"]
+    }
+
+
+def until_placed(api: Api, namespace: str, count: int) -> dict[str, str]:
+    deadline_s = time.monotonic() + PATIENCE_S
+    while len(placed := nodes_of(api, namespace)) < count:
+        assert time.monotonic() < deadline_s, f"only {placed}"
+        time.sleep(0.05)
+    return placed
+
+
+def lines_of(text: str) -> list[Mapping[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def ours(name: str, cores: str, **fields: Any) -> dict[str, Any]:
+    return make_pod(name, {"cpu": cores}, schedulerName="batchsched", **fields)
+
+
+def test_once_binds_what_fits_says_why_of_the_rest_and_records_it(
+    clean_control_plane: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    api = clean_control_plane.api()
+    create_nodes(api, [make_node("n1"), make_node("n2")])
+    members = [ours(f"g{i}", "3", metadata={"annotations": GANG}) for i in range(2)]
+    others = [make_pod("theirs", {"cpu": "1"}), ours("huge", "100"), ours("small", "1")]
+    create_pods(api, namespace, [*members, *others])
+    folder = tmp_path / "records"
+    ended = once(
+        clean_control_plane, configured(tmp_path), "--record", str(folder), "--fail-on-unplaced"
+    )
+    assert ended.returncode == 3, ended.stderr
+    placed = nodes_of(api, namespace)
+    assert placed.keys() == {"g0", "g1", "small"}
+    assert placed["g0"] != placed["g1"]
+    pods = pods_of(api, namespace)
+    (solve,) = {pods[name]["metadata"]["annotations"]["batchsched.io/solve-id"] for name in placed}
+    bound = [line for line in lines_of(ended.stderr) if line["msg"] == "bound"]
+    assert {(line["pod"], line["solveID"]) for line in bound} == {
+        (f"{namespace}/{name}", solve) for name in placed
+    }
+    (why,) = [c for c in pods["huge"]["status"]["conditions"] if c["type"] == "PodScheduled"]
+    assert (why["status"], why["reason"]) == ("False", "Unschedulable")
+    assert why["message"] == "0/2 nodes are available: 2 Insufficient cpu."
+    verify = ["verify", "plan.json", "snapshot.json.gz"]
+    subprocess.run([*RUN[:-1], *verify], cwd=folder / solve, check=True, capture_output=True)
+
+
+def test_it_serves_is_asked_for_its_state_and_releases_the_lease_when_it_ends(
+    clean_control_plane: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    api, address = clean_control_plane.api(), f"127.0.0.1:{free_port()}"
+    create_nodes(api, [make_node("n1")])
+    config = configured(tmp_path, healthzBindAddress=address, metricsBindAddress=address)
+    arguments = ["--config", str(config), "--kubeconfig", str(clean_control_plane.admin)]
+    with running(*arguments) as process:
+        create_pods(api, namespace, [ours("first", "1")])
+        until_placed(api, namespace, 1)
+        create_pods(api, namespace, [ours("second", "1")])
+        until_placed(api, namespace, 2)
+        with urllib.request.urlopen(f"http://{address}/readyz") as reply:
+            assert reply.read() == b"ok\n"
+        with urllib.request.urlopen(f"http://{address}/metrics") as reply:
+            assert b'batchsched_binds_total{result="bound"} 2.0' in reply.read()
+        process.send_signal(signal.SIGUSR1)
+        process.send_signal(signal.SIGTERM)
+        _, told = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, told
+    assert "state" in {line["msg"] for line in lines_of(told)}
+    leases = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
+    assert not api.get(f"{leases}/batchsched")["spec"]["holderIdentity"]
+
+
+def test_two_replicas_bind_every_pod_once(
+    clean_control_plane: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    api, lease = clean_control_plane.api(), {"leaseDuration": "3s", "renewDeadline": "2s"}
+    create_nodes(api, [make_node("n1", {"cpu": "64"})])
+    config = configured(tmp_path, leaderElection={**lease, "retryPeriod": "500ms"})
+    arguments = ["--config", str(config), "--kubeconfig", str(clean_control_plane.admin)]
+    with running(*arguments) as first, running(*arguments) as second:
+        create_pods(api, namespace, [ours(f"a{i}", "1") for i in range(10)])
+        until_placed(api, namespace, 10)
+        leader = first if is_leader(first) else second
+        leader.kill()
+        create_pods(api, namespace, [ours(f"b{i}", "1") for i in range(10)])
+        assert len(until_placed(api, namespace, 20)) == 20
+
+
+def is_leader(process: subprocess.Popen[str]) -> bool:
+    """Whether this process bound the pods: it says so in its log."""
+    assert process.stderr is not None
+    os.set_blocking(process.stderr.fileno(), False)
+    return '"msg":"bound"' in (process.stderr.read() or "")
+
+
+def test_a_shadow_writes_nothing_and_says_what_it_would_have_done(
+    clean_control_plane: ControlPlane, namespace: str
+) -> None:
+    api = clean_control_plane.api()
+    create_nodes(api, [make_node("n1")])
+    create_pods(api, namespace, [make_pod("a", {"cpu": "1"}), make_pod("b", {"cpu": "9"})])
+    admin = str(clean_control_plane.admin)
+    command = [*RUN, "--dry-run", "--once", "--kubeconfig", admin]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert not nodes_of(api, namespace)
+    rows = {line.split("  ")[0]: line.split() for line in ended.stdout.splitlines()}
+    assert rows["default-scheduler"][1:4] == ["0", "of", "2"]
+    assert rows["with batchsched"][2:5] == ["1", "of", "2"]
+
+
+def test_who_is_not_let_in_is_told_in_one_line(control_plane: ControlPlane, tmp_path: Path) -> None:
+    nobody = control_plane.kubeconfig("nobody", ())
+    config = str(configured(tmp_path))
+    command = [*RUN, "--config", config, "--kubeconfig", str(nobody)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 4
+    (line,) = ended.stderr.splitlines()
+    assert "list nodes: 403" in line
+    away = tmp_path / "away.yaml"
+    text = control_plane.admin.read_text(encoding="utf-8")
+    settings = yaml.safe_load(text)
+    settings["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{free_port()}"
+    away.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    command[-1] = str(away)
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 4
+    assert len(ended.stderr.splitlines()) == 1
