@@ -170,6 +170,7 @@ class Process:
 
     def _end(self) -> None:
         """Begin no write any more, and wait for those in flight."""
+        self._alive()  # who asked for the state just before gets it
         log.info("stopping")
         self._parts.loop.step(LostLease())
         until_s = self._parts.clock.now_s() + END_S_MAX
