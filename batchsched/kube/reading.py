@@ -26,7 +26,7 @@ from batchsched.snapshot.pods import PodReader
 
 LOGGED_MAX = 10_000
 """Objects that we remember having logged."""
-KEPT_PARTS_MAX = 20_000
+KEPT_PARTS_MAX = 10_000
 """Distinct specs and labels that the reader of pods keeps."""
 
 _LOG = logging.getLogger(__name__)

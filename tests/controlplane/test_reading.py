@@ -44,6 +44,7 @@ class Looking:
             self._woken.wait(0.05)
             self._woken.clear()
             self.changes += self.cache.changes()
+        self.changes += self.cache.changes()
         return self.cache.snapshot()
 
 
