@@ -11,6 +11,8 @@ or permission out of nothing, so two kinds are read halfway rather than not at a
 A pod that waits and cannot be read goes on waiting. Without its claim, volume, PodGroup or Job a
 pod waits too. A budget that is left out is asked by the eviction API itself, and an attachment by
 the attach controller. No raw JSON is kept.
+
+PriorityClasses are not asked: pods that the API server serves carry their priority themselves.
 """
 
 import logging
