@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeAlias
 from batchsched.cycle import Announce
 from batchsched.daemon.ports import Clock
 from batchsched.kube.announcements import (
+    GroupState,
     Reporter,
     event_name,
     group_states,
@@ -26,7 +27,7 @@ from batchsched.kube.announcements import (
     repeated,
     unschedulable,
 )
-from batchsched.kube.answers import NO_ANSWER, Caller, kind_of, outcome
+from batchsched.kube.answers import DONE, NO_ANSWER, Caller, Outcome, kind_of, outcome
 from batchsched.kube.errors import ClusterError
 from batchsched.kube.steps import Call
 from batchsched.plan.plan import Plan
@@ -55,7 +56,7 @@ class _Item:
 
     kind: Kind
     key: str
-    call: Call
+    said: Call | GroupState
     since_s: float
     tries: int = 0
 
@@ -92,7 +93,7 @@ class Publisher:
         busy: Whether bindings are on their way, which go first.
         dropped: Told of what could not be published: its kind, and why (for a metric).
         may_write: Whether we lead.
-        version_of: The served version of an API group of pod groups, if there is one.
+        version_of: The served version of a pod group API (see ``group_versions``); may ask.
     """
 
     def __init__(  # noqa: PLR0913 -- the world
@@ -150,11 +151,9 @@ class Publisher:
     def groups(self, plan: Plan, groups: Collection[PodGroup]) -> None:
         """Publish what became of a plan's pod groups, when all its bindings were announced."""
         for state in group_states(plan, groups, self._scheduled):
-            version = self._version_of(state.group.api)
-            call = group_status(state, version, self._reporter.wall()) if version else None
             key = "group {} {} {}".format(*state.group.key)
-            if call is not None and self._remember(key, f"{state.scheduled} {state.message}"):
-                self._put(_Item("group", key, call, self._clock.now_s()))
+            if self._remember(key, f"{state.scheduled} {state.message}"):
+                self._put(_Item("group", key, state, self._clock.now_s()))
         self._scheduled.clear()
 
     def withdraw(self, uid: str) -> None:
@@ -267,17 +266,8 @@ class Publisher:
             self._drop(item, "lease")
             return None
         item.tries += 1
-        call = item.call
         try:
-            found = outcome(
-                self._connection.call(
-                    call.method,
-                    call.path,
-                    body=call.body,
-                    content_type=call.content_type,
-                    timeout_s=CALL_TIMEOUT_S,
-                )
-            )
+            found = self._called(item.said)
         except ClusterError:  # 401 too: the writer ends the process for it
             found = NO_ANSWER
         if found.done:
@@ -286,6 +276,24 @@ class Publisher:
             self._drop(item, kind_of(found.refusal))
             return None
         return max(found.retry_after_s, BACKOFF_S * 2.0 ** (item.tries - 1))
+
+    def _called(self, said: Call | GroupState) -> Outcome:
+        """Make a call; the path of a group's depends on the version that is served."""
+        if isinstance(said, GroupState):
+            version = self._version_of(said.group.api)
+            call = group_status(said, version, self._reporter.wall()) if version else None
+            if call is None:
+                return DONE  # its API has no status of ours
+            said = call
+        return outcome(
+            self._connection.call(
+                said.method,
+                said.path,
+                body=said.body,
+                content_type=said.content_type,
+                timeout_s=CALL_TIMEOUT_S,
+            )
+        )
 
     def _drop(self, item: _Item, why: str) -> None:
         """Count what was not published, and do not take it for published."""

@@ -1,5 +1,6 @@
 """A plan on a live cluster: what holds is bound, what does not is refused, a gang whole."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from batchsched.cli import main
+from batchsched.kube.volumes import BIND_COMPLETED
 from tests.controlplane.api import Api, Object, collection
 from tests.controlplane.objects import create_nodes, create_pods, make_node, make_pod
 from tests.controlplane.plane import ControlPlane
@@ -32,8 +34,12 @@ class Bench:
         return made
 
     def solve(self, *options: str) -> Path:
-        kinds = ("nodes", "pods", "namespaces", "priorityclasses")
-        paths = {"priorityclasses": "/apis/scheduling.k8s.io/v1/priorityclasses"}
+        paths = {
+            "priorityclasses": "/apis/scheduling.k8s.io/v1/priorityclasses",
+            "storageclasses": "/apis/storage.k8s.io/v1/storageclasses",
+        }
+        core = ("nodes", "pods", "namespaces", "persistentvolumes", "persistentvolumeclaims")
+        kinds = (*core, *paths)
         for kind in kinds:
             found = self.api.get(paths.get(kind, collection(kind)))
             (self.folder / f"{kind}.json").write_bytes(orjson.dumps(found))
@@ -138,3 +144,55 @@ def test_a_cluster_that_cannot_be_reached_is_exit_code_4(bench: Bench, tmp_path:
     nowhere.write_text(content.replace("https://127.0.0.1:", "https://127.0.0.1:1"[:-1] + "1"))
     result = CliRunner().invoke(main, ["apply", str(plan), "--kubeconfig", str(nowhere)])
     assert result.exit_code == 4, result.output
+
+
+def test_a_claim_that_waits_gets_its_volume_before_the_pod_is_bound(bench: Bench) -> None:
+    storage_class = {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": "local"},
+        "provisioner": "kubernetes.io/no-provisioner",
+        "volumeBindingMode": "WaitForFirstConsumer",
+    }
+    bench.api.create("/apis/storage.k8s.io/v1/storageclasses", storage_class)
+    term = {"key": "kubernetes.io/hostname", "operator": "In", "values": ["n2"]}
+    storage = {"accessModes": ["ReadWriteOnce"], "storageClassName": "local"}
+    volume = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": "disk"},
+        "spec": {
+            **storage,
+            "capacity": {"storage": "1Gi"},
+            "local": {"path": "/nowhere"},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [term]}]}},
+        },
+    }
+    bench.api.create(collection("persistentvolumes"), volume)
+    available = {"status": {"phase": "Available"}}
+    bench.api.patch(f"{collection('persistentvolumes')}/disk/status", available)
+    claims = collection("persistentvolumeclaims", bench.namespace)
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "c"},
+        "spec": {**storage, "resources": {"requests": {"storage": "1Gi"}}},
+    }
+    bench.api.create(claims, claim)
+    source = {"name": "data", "persistentVolumeClaim": {"claimName": "c"}}
+    bench.create("p", "1", volumes=[source])
+    plan = bench.solve()
+    assert planned(plan) == {"p": "n2"}
+    with ThreadPoolExecutor(1) as thread:
+        applying = thread.submit(bench.apply, plan)
+        while "claimRef" not in bench.api.get(f"{collection('persistentvolumes')}/disk")["spec"]:
+            assert not applying.done()
+        assert bench.nodes() == {"p": None}
+        done = {
+            "metadata": {"annotations": {BIND_COMPLETED: "yes"}},
+            "spec": {"volumeName": "disk"},
+        }
+        bench.api.patch(f"{claims}/c", done)
+        result = applying.result(30)
+    assert result.exit_code == 0, result.output
+    assert bench.nodes() == {"p": "n2"}

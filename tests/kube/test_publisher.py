@@ -2,18 +2,22 @@
 
 import threading
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from batchsched.cycle import Announce
 from batchsched.kube import publisher as publishing
 from batchsched.kube.announcements import Reporter
+from batchsched.kube.group_versions import GOOD_FOR_S, GroupVersions
 from batchsched.kube.publisher import Publisher
 from batchsched.plan.plan import Binding, Plan, PlanPodGroup
 from batchsched.sim.clock import VirtualClock
 from batchsched.snapshot.group import PodGroup
 from tests.kube.fake_api import FakeApi, Request, pod
+
+if TYPE_CHECKING:
+    from batchsched.kube.connection import Connection
 
 WALL = "2026-01-01T00:00:00.123456Z"
 EVENTS = "/apis/events.k8s.io/v1/namespaces/default/events"
@@ -262,3 +266,16 @@ def test_a_group_is_told_when_it_has_no_room_and_when_it_is_bound(
         assert [(c["status"], c["reason"], c["message"]) for c in conditions] == bodies
     else:
         assert [status["phase"] for status in said] == bodies
+
+
+def test_a_version_is_asked_for_again_when_it_may_have_changed() -> None:
+    api, clock = FakeApi(), VirtualClock()
+    versions = GroupVersions(cast("Connection", api), clock)
+    assert versions("scheduling.x-k8s.io") is None
+    api.objects["/apis/scheduling.x-k8s.io"] = {"versions": [{"version": "v1alpha1"}]}
+    place = "/apis/scheduling.x-k8s.io/v1alpha1"
+    api.objects[place] = {"resources": [{"name": "podgroups"}]}
+    assert versions("scheduling.x-k8s.io") is None
+    clock.advance(GOOD_FOR_S)
+    assert versions("scheduling.x-k8s.io") == "v1alpha1"
+    assert versions("batchsched.io") is None
