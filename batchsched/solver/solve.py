@@ -222,8 +222,9 @@ class _Solve:
 
 
 def _flights(stages: Sequence[Stage]) -> list[list[Stage]]:
-    """Consecutive stages of the same columns and rows.
+    """Consecutive stages of the same columns and rows, the leading ones apart from all others.
 
+    Who looks for a better plan in a leading tier may go through plans that are worse in the others.
     Where tiers pass, a flight ends with the tier that they are for: it ends them.
     """
     passed = [i for i, each in enumerate(stages) if each.tier.passing]
@@ -231,7 +232,7 @@ def _flights(stages: Sequence[Stage]) -> list[list[Stage]]:
     flights: list[list[Stage]] = []
     for i, stage in enumerate(stages):
         last = flights[-1][-1] if flights else None
-        same = last is not None and (last.width, last.height) == (stage.width, stage.height)
+        same = last is not None and _over(last) == _over(stage)
         if same and i - 1 not in ends:
             flights[-1].append(stage)
         else:
@@ -239,7 +240,16 @@ def _flights(stages: Sequence[Stage]) -> list[list[Stage]]:
     return flights
 
 
+def _over(stage: Stage) -> tuple[int, int, bool]:
+    """What the stages of a flight have in common."""
+    return stage.width, stage.height, _leads(stage.tier)
+
+
+def _leads(tier: Tier) -> bool:
+    """Whether it counts pods in place, or is a stage of one that does."""
+    return tier.internal or tier.name.startswith("placed/")
+
+
 def _weight(tier: Tier) -> float:
     """The share of the remaining time that a tier may claim, relative to those after it."""
-    leading = tier.internal or tier.name.startswith("placed/")
-    return 6.0 if leading else 2.0 if tier.name == "preferences" else 1.0
+    return 6.0 if _leads(tier) else 2.0 if tier.name in ("disruption", "preferences") else 1.0
