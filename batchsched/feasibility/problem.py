@@ -161,6 +161,15 @@ class Problem:
         """[C] the running classes whose pods may be evicted for others."""
         return np.array([bool(c.seat and c.seat.preemptible) for c in self.classes], dtype=np.bool_)
 
+    @cached_property
+    def pool(self) -> IntArray:
+        """[C] of each class the one that its pods come back as, or itself: they are the same pods.
+
+        A class that runs is complete if all of its pods stay or come back.
+        """
+        back = (c.seat.back if c.seat is not None else None for c in self.classes)
+        return np.array([c if b is None else b for c, b in enumerate(back)], dtype=np.int64)
+
     def with_back(self, running: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """[C] running classes, and what their pods come back as: who is of them is no victim."""
         mask = running.copy()

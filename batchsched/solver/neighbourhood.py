@@ -2,8 +2,14 @@
 
 A neighbourhood is some nodes, and on them the classes that could change there: those that stand on
 one of the nodes, and those that have pods left to place. Any other class is complete elsewhere and
-could not come. Nodes are drawn where a short class almost fits, so that an exchange of a few pods
-makes room for it; for a gang with a required topology, in one domain.
+could not come; pods that run and what they come back as are complete together. Nodes are drawn
+where a short class almost fits, so that an exchange of a few pods makes room for it; for a gang
+with a required topology, in one domain. Where pods have left their nodes and are to stay, nodes are
+drawn that exchanged pods with each other.
+
+Most exchanges make no room for a whole pod, but some of it. Each pod has a *burden*, the room that
+it takes on the node where the short class almost fits, so that of two plans that place as many the
+one is taken from which the next exchange may have the rest.
 """
 
 from collections.abc import Sequence
@@ -26,16 +32,26 @@ ANYWHERE = 0.01
 """How likely a node is drawn that has no room at all, relative to one with room for a whole pod."""
 IDLE_WEIGHT = 0.1
 """How likely an empty node is drawn where nothing is short: it has little to give."""
+GRAINS = 20
+"""Burden of a pod that fills a node. Finer ones keep the solvers busy with the last of them: on 64
+nodes of eight pods each, 100 left 7 pods more unplaced, of 24."""
+WALK_STEPS = 4
+"""How far from each other nodes are, at most, that are drawn because they exchanged pods."""
 AT_RANDOM = 0.1
 """The share of neighbourhoods that look at no short class though there are some."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Neighbourhood:
-    """The columns to free, sorted, and the nodes that they are on."""
+    """The columns to free, sorted, the nodes that they are on, and what to have little of.
+
+    ``burden`` [columns] is in shares of a node, ``GRAINS`` to the whole; zeros where nothing is
+    short.
+    """
 
     columns: IntArray
     nodes: IntArray
+    burden: IntArray
 
 
 class Draw:
@@ -56,6 +72,8 @@ class Draw:
         self._by_node = np.argsort(model.counts.nodes, kind="stable")
         self._first = np.searchsorted(model.counts.nodes[self._by_node], np.arange(nodes + 1))
         self._priority = np.array([c.priority for c in model.problem.classes], dtype=np.int64)
+        self._pool = model.problem.pool
+        self._running, self._returning = model.problem.running, model.problem.returning
         added = program.columns >= program.counts
         self._added = program.columns[added]
         of_row = np.bincount(program.entry_rows[added], minlength=program.height)
@@ -72,30 +90,46 @@ class Draw:
             size: How many nodes.
             busy: Nodes to leave alone, because somebody else is changing them.
         """
-        counts, problem = self._counts, self._problem
-        x = point.x[: len(counts)]
-        placed = np.bincount(counts.classes, x, len(problem.classes)).astype(np.int64)
-        left = placed < problem.class_size
-        weight = self._weights(x, objective, left)
+        x = point.x[: len(self._counts)]
+        counted = objective[: len(self._counts)] > 0
+        left = self._left(x)
+        short = self._short(counted, left)
+        weight = self._weights(x, counted, short)
         for others in busy:
             weight[others] = 0.0
         keys = np.log(np.maximum(self._random.random(len(weight)), 1e-300))
         with np.errstate(divide="ignore"):
             keys = np.where(weight > 0, keys / weight, -np.inf)
         nodes = np.argsort(-keys, kind="stable")[: min(size, int(np.count_nonzero(weight)))]
-        columns = self._columns(x, np.sort(nodes), left)
-        return Neighbourhood(self._with_added(columns), nodes)
+        free = self._columns(x, np.sort(nodes), left)
+        columns = self._with_added(free)
+        burden = np.zeros(len(columns), dtype=np.int64)
+        if short is not None and len(nodes):
+            tightest = int(nodes[np.argmax(weight[nodes])])
+            burden[: len(free)] = self._burden(free, counted, short, tightest)
+        return Neighbourhood(columns, nodes, burden)
 
-    def _weights(self, x: IntArray, objective: IntArray, left: BoolArray) -> FloatArray:
-        """[N] how likely each node is drawn."""
-        counts, problem = self._counts, self._problem
-        short = np.zeros(len(problem.classes), dtype=np.bool_)
-        short[counts.classes[objective[: len(counts)] > 0]] = True
-        short &= left & problem.candidates.any(axis=1) & ~problem.returning
+    def _left(self, x: IntArray) -> BoolArray:
+        """[C] the classes that have pods without a place; what runs and what comes back are one."""
+        classes = len(self._problem.classes)
+        placed = np.bincount(self._pool[self._counts.classes], x, classes)
+        own = np.where(self._returning, 0, self._problem.class_size)
+        return np.asarray((placed < np.bincount(self._pool, own, classes))[self._pool])
+
+    def _short(self, counted: BoolArray, left: BoolArray) -> int | None:
+        """One of the classes that the tier lacks pods of; ``None`` where it lacks none, or so."""
+        short = np.zeros(len(left), dtype=np.bool_)
+        short[self._counts.classes[counted]] = True
+        short &= left & self._problem.candidates.any(axis=1)
         if not np.any(short) or self._random.random() < AT_RANDOM:
-            held = np.bincount(counts.nodes, x, len(problem.nodes))
-            return np.where(held > 0, 1.0, IDLE_WEIGHT)
-        c = int(self._random.choice(np.flatnonzero(short)))
+            return None
+        return int(self._random.choice(np.flatnonzero(short)))
+
+    def _weights(self, x: IntArray, counted: BoolArray, c: int | None) -> FloatArray:
+        """[N] how likely each node is drawn."""
+        problem = self._problem
+        if c is None:
+            return self._exchanging(x, counted)
         weight = np.where(problem.upper[c] > 0, self._fit(x, c) ** 2 + ANYWHERE, 0.0)
         group = problem.classes[c].group
         key = None if group is None else problem.gangs[group].group.required_topology
@@ -104,6 +138,48 @@ class Draw:
             chosen = self._random.choice(np.unique(domain[weight > 0]))
             weight[domain != chosen] = 0.0
         return weight
+
+    def _exchanging(self, x: IntArray, counted: BoolArray) -> FloatArray:
+        """[N] nodes that gave pods to each other, from one whose pods are to stay; or any.
+
+        From a node the walk goes to where its pods are now, and to where those on it came from.
+        """
+        counts, nodes = self._counts, len(self._problem.nodes)
+        gone = np.where(self._running[counts.classes], self._program.upper[: len(x)] - x, 0)
+        homes = np.flatnonzero(gone * counted)
+        if not len(homes):
+            held = np.bincount(counts.nodes, x, nodes)
+            return np.where(held > 0, 1.0, IDLE_WEIGHT)
+        came = np.flatnonzero(self._returning[counts.classes] & (x > 0))
+        ends = [
+            (counts.nodes[at], self._pool[counts.classes[at]], amount[at])
+            for at, amount in ((homes, gone), (came, x))
+        ]
+        weight = np.zeros(nodes)
+        weight[self._random.choice(counts.nodes[homes])] = 1.0
+        for _ in range(WALK_STEPS):
+            reached = np.zeros(nodes)
+            for (here, pool, many), (there, to, more) in (ends, reversed(ends)):
+                flow = np.bincount(pool, many * weight[here], len(self._pool))
+                reached += np.bincount(there, more * flow[to], nodes)
+            weight += reached / max(float(reached.max()), 1.0)
+        return weight
+
+    def _burden(self, columns: IntArray, counted: BoolArray, c: int, node: int) -> IntArray:
+        """[columns] what a pod takes of what the short class needs.
+
+        On the node where the class almost fits that is everybody's; of those that the tier counts,
+        wherever they are: as many small ones leave more.
+        """
+        problem, asked = self._problem, np.flatnonzero(self._problem.requests[c])
+        if not len(asked):
+            return np.zeros(len(columns), dtype=np.int64)
+        classes, nodes = self._counts.classes[columns], self._counts.nodes[columns]
+        free = np.maximum(problem.free[nodes[:, None], asked], 1)
+        shares = (problem.requests[classes[:, None], asked] / free).mean(axis=1)
+        times = (nodes == node).astype(np.int64) + counted[columns]
+        burden: IntArray = np.rint(GRAINS * shares).astype(np.int64) * times
+        return burden
 
     def _fit(self, x: IntArray, c: int) -> FloatArray:
         """[N] what share of one pod of a class would fit, 1 at most, where no lower one counts.
@@ -126,7 +202,8 @@ class Draw:
         columns = self._by_node[ranges(self._first, nodes)[0]]
         classes = self._counts.classes[columns]
         here = np.zeros(len(self._problem.classes), dtype=np.bool_)
-        here[classes[x[columns] > 0]] = True
+        here[self._pool[classes[x[columns] > 0]]] = True
+        here = here[self._pool]
         free = columns[here[classes] | left[classes]]
         if len(free) > COLUMNS_MAX:
             free = self._fewer(x, free, here)

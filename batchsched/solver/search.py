@@ -15,7 +15,7 @@ import numpy.typing as npt
 from batchsched.solver.attempt import Attempt, Attempter, by_cpsat, by_scip
 from batchsched.solver.budget import Budget
 from batchsched.solver.incumbent import Incumbent
-from batchsched.solver.neighbourhood import COLUMNS_MAX, Draw, Neighbourhood
+from batchsched.solver.neighbourhood import COLUMNS_MAX, GRAINS, Draw, Neighbourhood
 from batchsched.solver.program import NO_LIMIT, Program, Rows
 from batchsched.solver.workers import Future, ThreadPoolExecutor, done_of
 
@@ -44,6 +44,8 @@ class _Arm:
     """One of the solvers that take turns, and the size of neighbourhood that suits it."""
 
     attempt: Attempter
+    burdened: bool
+    """Whether it makes room by and by, and not only places who fits at once."""
     size: int = NODES_START
 
     def learn(self, *, finished: bool, gained: bool, took_s: float, full: bool) -> None:
@@ -78,7 +80,7 @@ class Search:
     def __init__(self, draw: Draw, objectives: Sequence[IntArray]) -> None:
         """Nothing is learned yet."""
         self._draw, self._objectives = draw, tuple(objectives)
-        self._arms = (_Arm(by_scip), _Arm(by_cpsat))
+        self._arms = (_Arm(by_scip, burdened=False), _Arm(by_cpsat, burdened=True))
         self._turn = self._failures = 0
 
     def run(
@@ -139,17 +141,19 @@ class Search:
         where = self._draw.draw(point, self._objectives[at], arm.size, busy)
         columns = where.columns
         before = point.x[columns].copy()
-        part = self._part(point.part(columns), columns, before, at)
+        part = self._part(point.part(columns), where, before, at)
+        if arm.burdened:
+            part = _burdened(part, where)
         budget.spend(len(columns) * WORK_PER_COLUMN_S + WORK_PER_STEP_S)
         return _Step(arm, where, before, budget.remaining_s, part)
 
     def _part(
-        self, part: Program, columns: IntArray, before: IntArray, at: int
+        self, part: Program, where: Neighbourhood, before: IntArray, at: int
     ) -> tuple[Program, IntArray]:
         """The part with the tiers above held, and what to maximise: the tier, then those below."""
-        below = np.zeros(len(columns), dtype=np.int64)
+        below = np.zeros(len(before), dtype=np.int64)
         for i, objective in enumerate(self._objectives):
-            own = objective[columns]
+            own = objective[where.columns]
             if i < at and np.any(own):
                 used = np.flatnonzero(own)
                 now = int(own @ before)
@@ -157,7 +161,7 @@ class Search:
             elif i > at:
                 below += own
         weight = min(abs(int(below @ before)) + GAIN_MAX, WEIGHT_MAX) if np.any(below) else 1
-        return part, weight * self._objectives[at][columns] + below
+        return part, weight * self._objectives[at][where.columns] + below
 
     def _finish(self, point: Incumbent, step: _Step, answer: Attempt, budget: Budget) -> None:
         """Take what a neighbourhood brought, if it is better or as good; learn its size."""
@@ -184,3 +188,9 @@ class Search:
         if gains < [0] * len(gains) or not point.put(columns[moved], x[moved]):
             return False
         return any(gains)
+
+
+def _burdened(part: tuple[Program, IntArray], where: Neighbourhood) -> tuple[Program, IntArray]:
+    """With the wish, last of all, that the burden be small: no change of it is worth a pod."""
+    program, worth = part
+    return program, GRAINS * (2 + len(where.nodes)) * worth - where.burden
