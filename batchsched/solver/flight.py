@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from batchsched.solver import cpsat
+from batchsched.solver import cpsat, shards
 from batchsched.solver.budget import Budget
 from batchsched.solver.greedy import Greedy
 from batchsched.solver.incumbent import Incumbent
@@ -37,6 +37,9 @@ ROUNDS_MAX = 6
 CLIMB_SHARE, CLIMB_SHARE_BESIDE = 0.5, 0.9
 """Of the time that is left, the most that one climb of the ladder may take: alone, and beside the
 search."""
+
+SHARDS_SHARE = 0.6
+"""Of the time that is left, the most that the relaxations of shards may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,7 @@ class Flight:
             self._ask_the_quotient(until_s)
         else:
             self._sketch(self._base)
+            self._deal(self._base, until_s)
         if self._first_open() is None:
             return
         if alternative is not None:
@@ -128,19 +132,39 @@ class Flight:
         start_s = self._work.clock()
         sketch = self._ladder.sketch(self.values, self._work.budget)
         self._work.took("relax", start_s)
-        if sketch is None or (first := self._first_open()) is None:
+        if sketch is None or self._first_open() is None:
             return
         start_s = self._work.clock()
-        # Placed as sketched; and with the tiers that are at their bounds left as they are.
-        counts = len(self._model.counts)
-        met = np.zeros(counts, dtype=np.bool_)
-        for objective in self._objectives[:first]:
-            met |= objective[:counts] > 0
-        as_they_are = [np.where(met, self.point.x[:counts], 0)] if met.any() else []
-        for targets in (None, *as_they_are):
+        nothing = np.zeros(len(self._model.counts), dtype=np.int64)
+        for targets in (nothing, *self._with_met_tiers(nothing)):
             greedy = Greedy(self._model, base(), self._work.budget)
             self.start_from(greedy.complete(targets, sketch).x)
         self._work.took("search", start_s)
+
+    def _with_met_tiers(self, targets: IntArray) -> list[IntArray]:
+        """The targets with the tiers that are at their bounds left as they are, if any are."""
+        counts, first = len(targets), self._first_open()
+        met = np.zeros(counts, dtype=np.bool_)
+        for objective in self._objectives[:first]:
+            met |= objective[:counts] > 0
+        return [np.where(met, self.point.x[:counts], targets)] if met.any() else []
+
+    def _deal(self, base: Callable[[], Incumbent], until_s: float) -> None:
+        """A point from shards, where the whole would take too long."""
+        work, start_s = self._work, self._work.clock()
+        node, room = self._model.counts.nodes, self._model.problem.free
+        dealt = shards.deal(self._ladder.tightened, node, room, self.point.x)
+        if dealt is None or self._first_open() is None:
+            return
+        limit_s = self._left(until_s) * SHARDS_SHARE
+        how = {"workers": work.workers, "seed": work.seed}
+        x = shards.rounded(dealt, self._objectives, work.budget, limit_s, **how)
+        work.took("relax", start_s)
+        start_s = work.clock()
+        wanted = x[: self._program.counts]
+        for targets in (wanted, *self._with_met_tiers(wanted)):
+            self.start_from(Greedy(self._model, base(), work.budget).complete(targets).x)
+        work.took("search", start_s)
 
     def _ask_the_quotient(self, until_s: float) -> None:
         """A bound on the first open tier that symmetry makes cheap."""

@@ -16,7 +16,15 @@ from batchsched.solver.budget import Budget
 from batchsched.solver.cuts import rounded_rows, small_rows
 from batchsched.solver.program import Program
 from batchsched.solver.quotient import Parts, Quotient, Sketch, merged, nearly_alike
-from batchsched.solver.relax import Interrupt, Relaxation, glop, highest, lagrangian, relax
+from batchsched.solver.relax import (
+    WORK_PER_ENTRY_S,
+    Interrupt,
+    Relaxation,
+    glop,
+    highest,
+    lagrangian,
+    relax,
+)
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -29,8 +37,6 @@ RUNG_SHARE = 0.6
 """Of the time for a climb, the most that one rung may take from those below it."""
 GAIN_MIN = 1e-3
 """By how much a round of cuts must lower the optimum to be of use."""
-WORK_PER_ENTRY_S = 5e-7
-"""Deterministic seconds that an entry of a relaxed program is counted for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +101,11 @@ class Ladder:
             at = [each.bound_at(objective, values) for each in known]
             found.append(min(bound for bound in at if bound is not None))
         return found
+
+    @property
+    def tightened(self) -> Program:
+        """The program with the cuts that are known."""
+        return self._with_cuts
 
     def learn(self, i: int, values: Sequence[int], bound: int) -> None:
         """Take note of a bound on tier i that somebody else proved, for these values above it."""

@@ -22,6 +22,8 @@ FloatArray = npt.NDArray[np.float64]
 
 SLACK = 1e-6
 """Added to a bound before it is rounded down: far above the rounding errors of sums of doubles."""
+WORK_PER_ENTRY_S = 5e-7
+"""Deterministic seconds that an entry of a relaxed program is counted for."""
 
 
 @dataclass(frozen=True, slots=True)
