@@ -53,9 +53,7 @@ def by_scip(program: Program, objective: IntArray, limit_s: float, *, counted: b
     """An attempt by SCIP."""
     program = coarse(program)
     # Unscaled: SCIP scales by itself, and integral rows help its presolve.
-    model = linear_model(program, objective, np.ones(program.height))
-    for column in range(program.width):
-        model.set_var_integrality(column, True)  # noqa: FBT003 -- OR-Tools' signature
+    model = linear_model(program, objective, np.ones(program.height), integral=True)
     solver = helper.ModelSolverHelper("scip")
     if counted:
         solver.set_solver_specific_parameters(f"limits/nodes = {NODES_MAX}")

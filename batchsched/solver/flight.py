@@ -152,8 +152,12 @@ class Flight:
     def _deal(self, base: Callable[[], Incumbent], until_s: float) -> None:
         """A point from shards, where the whole would take too long."""
         work, start_s = self._work, self._work.clock()
-        node, room = self._model.counts.nodes, self._model.problem.free
-        dealt = shards.deal(self._ladder.tightened, node, room, self.point.x)
+        node, room, wanted = (
+            self._model.counts.nodes,
+            self._model.problem.free,
+            shards.COLUMNS_WANTED,
+        )
+        dealt = shards.deal(self._ladder.tightened, node, room, self.point.x, wanted)
         if dealt is None or self._first_open() is None:
             return
         limit_s = self._left(until_s) * SHARDS_SHARE
@@ -161,8 +165,8 @@ class Flight:
         x = shards.rounded(dealt, self._objectives, work.budget, limit_s, **how)
         work.took("relax", start_s)
         start_s = work.clock()
-        wanted = x[: self._program.counts]
-        for targets in (wanted, *self._with_met_tiers(wanted)):
+        x = x[: self._program.counts]
+        for targets in (x, *self._with_met_tiers(x)):
             self.start_from(Greedy(self._model, base(), work.budget).complete(targets).x)
         work.took("search", start_s)
 

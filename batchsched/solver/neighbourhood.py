@@ -31,7 +31,8 @@ COLUMNS_MAX = 3_000
 ANYWHERE = 0.01
 """How likely a node is drawn that has no room at all, relative to one with room for a whole pod."""
 IDLE_WEIGHT = 0.1
-"""How likely an empty node is drawn where nothing is short: it has little to give."""
+"""How likely empty nodes are drawn where nothing is short, all together relative to those that are
+not, and each to one of these: they have little to give, however many there are."""
 GRAINS = 20
 """Burden of a pod that fills a node. Finer ones keep the solvers busy with the last of them: on 64
 nodes of eight pods each, 100 left 7 pods more unplaced, of 24."""
@@ -148,8 +149,9 @@ class Draw:
         gone = np.where(self._running[counts.classes], self._program.upper[: len(x)] - x, 0)
         homes = np.flatnonzero(gone * counted)
         if not len(homes):
-            held = np.bincount(counts.nodes, x, nodes)
-            return np.where(held > 0, 1.0, IDLE_WEIGHT)
+            held = np.bincount(counts.nodes, x, nodes) > 0
+            holding, idle = max(int(held.sum()), 1), max(int((~held).sum()), 1)
+            return np.where(held, 1.0, IDLE_WEIGHT * min(holding / idle, 1.0))
         came = np.flatnonzero(self._returning[counts.classes] & (x > 0))
         ends = [
             (counts.nodes[at], self._pool[counts.classes[at]], amount[at])

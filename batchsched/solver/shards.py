@@ -52,7 +52,7 @@ def deal(
     node: IntArray,
     room: IntArray,
     x: IntArray,
-    columns_wanted: int = COLUMNS_WANTED,
+    columns_wanted: int,
 ) -> Deal | None:
     """Deal the nodes out, those of much the same room to different shards.
 

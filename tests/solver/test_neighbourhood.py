@@ -3,6 +3,7 @@
 import numpy as np
 
 from batchsched.constraints import default_constraints
+from batchsched.feasibility.compile import compile_problem
 from batchsched.objectives.disruption import Disruption
 from batchsched.objectives.placed import Placed
 from batchsched.scheduler import Compiler
@@ -12,7 +13,7 @@ from batchsched.snapshot.snapshot import pending
 from batchsched.solver.incumbent import Incumbent
 from batchsched.solver.model import IntArray, Model
 from batchsched.solver.neighbourhood import GRAINS, Draw, Neighbourhood
-from tests.builders import make_node, make_pod, make_snapshot
+from tests.builders import make_node, make_pod, make_snapshot, make_spec
 
 MOVES = Allowance(moves_max=None)
 NOBODY: list[IntArray] = []
@@ -88,3 +89,21 @@ def test_the_burden_is_what_pods_take_of_the_node_where_the_short_class_almost_f
     # Everybody is counted by the tier, and once more on n1, the emptier one.
     assert burden[column(model, "a", "n0")] == 3 * GRAINS // 4
     assert burden[column(model, "a", "n1", moved=True)] == 2 * 3 * GRAINS // 4
+
+
+def test_idle_nodes_do_not_crowd_out_those_that_hold_pods_however_many_they_are() -> None:
+    """Three pods are spread over 300 nodes: most draws of eight nodes have all three."""
+    spec = make_spec(requests={"cpu": 1000})
+    pods = [make_pod(f"pod-{i}", spec=spec) for i in range(3)]
+    snapshot = make_snapshot([make_node(f"node-{i:03}", cpu=8000) for i in range(300)], pods)
+    model = Model(compile_problem(snapshot, pending(snapshot)))
+    for constraint in default_constraints():
+        constraint.post(model)
+    model.rank(Placed().tiers(model))
+    program = model.freeze()
+    x = program.lower.copy()
+    x[[40, 140, 240]] = 1
+    point, nothing = Incumbent(program, x), np.zeros(program.width, dtype=np.int64)
+    holding = model.counts.nodes[[40, 140, 240]]
+    draws = [Draw(model, program, seed).draw(point, nothing, 8, []) for seed in range(40)]
+    assert sum(bool(np.isin(holding, each.nodes).all()) for each in draws) > 30

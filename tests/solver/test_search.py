@@ -9,7 +9,7 @@ from batchsched.plan.plan import Plan
 from batchsched.profile import default_profile
 from batchsched.scheduler import Limits, schedule
 from batchsched.snapshot.snapshot import pending
-from batchsched.solver import flight
+from batchsched.solver import flight, shards
 from tests.strategies import random_cluster, snapshot_of
 
 LIMITS = Limits(time_limit_s=0.8, workers=1, deterministic=True)
@@ -24,7 +24,7 @@ def ranked(plan: Plan) -> list[int]:
 def test_in_parts_is_valid_bounded_and_never_worse_than_greedy(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Relaxation, rounding and neighbourhoods, against CP-SAT on the whole and greedy alone.
+    """Shards, relaxation, rounding, neighbourhoods: against CP-SAT on the whole, and greedy alone.
 
     `schedule` verifies each of the plans, and that no value is above its bound.
     """
@@ -33,6 +33,7 @@ def test_in_parts_is_valid_bounded_and_never_worse_than_greedy(
     whole = schedule(snapshot, window, profile, replace(LIMITS, time_limit_s=10.0), lambda: 0.0)
     monkeypatch.setattr(flight, "COLUMNS_MAX", 0)
     monkeypatch.setattr(flight, "TINY", 0)
+    monkeypatch.setattr(shards, "COLUMNS_WANTED", 8)
     in_parts = schedule(snapshot, window, profile, LIMITS, lambda: 0.0)
     no_time = replace(LIMITS, time_limit_s=0.0)
     greedy = schedule(snapshot, window, profile, no_time, lambda: 0.0)
