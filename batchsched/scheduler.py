@@ -93,7 +93,8 @@ def schedule(  # noqa: PLR0913 -- the composition takes what there is to compose
         allowance: What may be done to running pods.
         before: The plan of the window before, of whatever cluster: a place to start from.
         origin: For the plan's record of its input.
-        progress: Told of each tier as it is done, value and bound as the plan has them.
+        progress: Told of the tier that is worked on and of each that is done, in the numbers
+            that the plan has.
 
     Raises:
         PlanDefectError: The plan does not pass the verifier. Nothing may be bound.

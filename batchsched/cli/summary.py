@@ -25,7 +25,7 @@ PIPED_COLUMNS = 10_000
 
 
 def progress_line() -> Callable[[str, str, int, int], None] | None:
-    """A line on stderr for each tier that is done; ``None`` where nobody watches."""
+    """A line on stderr that says how the solve stands; ``None`` where nobody watches."""
     if not sys.stderr.isatty():
         return None
 

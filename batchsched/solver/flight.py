@@ -7,6 +7,7 @@ below have a point near their bounds from the start, and not only the time that 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +53,8 @@ class Work:
     clock: Callable[[], float]
     took: Callable[[str, float], None]
     """Called with (phase, what the clock said when it began)."""
+    tell: Callable[[str, int, int], None] | None = None
+    """Called with (tier, value, bound) when either of the first open tier has improved."""
 
 
 class Flight:
@@ -77,9 +80,12 @@ class Flight:
     ) -> None:
         """Nothing is relaxed or searched yet."""
         self._model, self._program, self._work, self._base = model, program, work, base
+        self._tiers = tuple(tiers)
         self._objectives = [tier.objective(program.width) for tier in tiers]
         self._ladder = Ladder(program, self._objectives, [tier.highest for tier in tiers])
         self.point = Incumbent(program, x)
+        self._approached = False
+        self._told_last: tuple[int, int, int] | None = None
 
     @property
     def values(self) -> list[int]:
@@ -94,6 +100,8 @@ class Flight:
     def run(self, limit_s: float, alternative: Callable[[], IntArray] | None = None) -> None:
         """Improve the incumbent and prove bounds, until they meet or the time is up.
 
+        May be called again, to go on where it ended.
+
         Args:
             limit_s: How much of the budget this flight may take.
             alternative: Makes another point to start from, if the first is not good enough.
@@ -101,11 +109,13 @@ class Flight:
         until_s = max(self._work.budget.remaining_s - limit_s, 0.0)
         if self._first_open() is None or self._left(until_s) <= 0:
             return
-        if self._program.width > TINY:
-            self._approach(until_s, alternative)
-            self._alternate(until_s)
-        else:
+        if self._program.width <= TINY:
             self._close(until_s)
+            return
+        if not self._approached:
+            self._approached = True
+            self._approach(until_s, alternative)
+        self._alternate(until_s)
 
     def _left(self, until_s: float) -> float:
         return self._work.budget.remaining_s - until_s
@@ -115,13 +125,24 @@ class Flight:
         pairs = zip(self.values, self.bounds, strict=True)
         return next((i for i, (value, bound) in enumerate(pairs) if value < bound), None)
 
+    def _tell(self) -> None:
+        """Say how the first open tier stands, if somebody wants to know and it is news."""
+        if self._work.tell is None or (i := self._first_open()) is None:
+            return
+        told = (i, self.values[i], self.bounds[i])
+        if told != self._told_last:
+            self._told_last = told
+            self._work.tell(self._tiers[i].name, *told[1:])
+
     def _approach(self, until_s: float, alternative: Callable[[], IntArray] | None) -> None:
         """Bounds and a good point, before anything is searched."""
         if self._base is None:
             self._ask_the_quotient(until_s)
         else:
             self._sketch(self._base)
+            self._tell()
             self._deal(self._base, until_s)
+        self._tell()
         if self._first_open() is None:
             return
         if alternative is not None:
@@ -152,16 +173,16 @@ class Flight:
     def _deal(self, base: Callable[[], Incumbent], until_s: float) -> None:
         """A point from shards, where the whole would take too long."""
         work, start_s = self._work, self._work.clock()
-        node, room, wanted = (
-            self._model.counts.nodes,
-            self._model.problem.free,
-            shards.COLUMNS_WANTED,
+        counts, problem, program = self._model.counts, self._model.problem, self._ladder.tightened
+        dealt = shards.deal(
+            program, counts.nodes, problem.free, self.point.x, shards.COLUMNS_WANTED
         )
-        dealt = shards.deal(self._ladder.tightened, node, room, self.point.x, wanted)
         if dealt is None or self._first_open() is None:
             return
-        limit_s = self._left(until_s) * SHARDS_SHARE
-        how = {"workers": work.workers, "seed": work.seed}
+        limit_s, how = (
+            self._left(until_s) * SHARDS_SHARE,
+            {"workers": work.workers, "seed": work.seed},
+        )
         x = shards.rounded(dealt, self._objectives, work.budget, limit_s, **how)
         work.took("relax", start_s)
         start_s = work.clock()
@@ -217,8 +238,8 @@ class Flight:
 
         With one worker the climb comes first: the order of events is then always the same.
         """
-        workers, rounds = self._work.workers, 0
-        search = Search(Draw(self._model, self._program, self._work.seed), self._objectives)
+        workers, rounds, search = self._work.workers, 0, self._neighbours
+        self._ladder.resume()
         fruitless: list[int] | None = None
         with ThreadPoolExecutor(1) as beside:
             climb: Future[bool] | None = None
@@ -228,12 +249,19 @@ class Flight:
                 if climb is not None and (workers == 1 or climb.done()):
                     told = self._told(climb.result())
                     climb, fruitless = None, None if told else self.values + self.bounds
+                    self._tell()
                     continue
                 self._search(search, until_s, climb)
                 stuck = climb is None and self._first_open() == i and self._left(until_s) > 0
                 if stuck and self._program.width <= COLUMNS_MAX:
                     self._ask(i, self._left(until_s) / 2)
             self._ladder.stop()
+
+    @cached_property
+    def _neighbours(self) -> Search:
+        """The search, which learns as it goes."""
+        draw = Draw(self._model, self._program, self._work.seed)
+        return Search(draw, self._objectives, self._tell)
 
     def _search(self, search: Search, until_s: float, climb: "Future[bool] | None") -> None:
         """Search neighbourhoods, with one worker less while somebody climbs."""
@@ -263,3 +291,4 @@ class Flight:
         if answer.x is not None and int(self._objectives[i] @ answer.x) > values[i]:
             self.start_from(answer.x)
         work.took("search", start_s)
+        self._tell()

@@ -112,8 +112,12 @@ class Ladder:
         self._proven[i].append(Rung(self._whole, tuple(values[:i]), None, bound))
 
     def stop(self) -> None:
-        """End a climb that runs in another thread; nothing is relaxed any more."""
+        """End a climb that runs in another thread; nothing is relaxed until ``resume``."""
         self._interrupt.fire()
+
+    def resume(self) -> None:
+        """Be ready to climb, whatever was stopped before."""
+        self._interrupt = Interrupt()
 
     def sketch(self, values: Sequence[int], budget: Budget) -> Sketch | None:
         """Bound every open tier by a relaxation in which what is nearly alike is merged.

@@ -75,11 +75,14 @@ class Search:
     Args:
         draw: Where neighbourhoods come from.
         objectives: [width] each, highest tier first.
+        gained: Called when an incumbent has become better.
     """
 
-    def __init__(self, draw: Draw, objectives: Sequence[IntArray]) -> None:
+    def __init__(
+        self, draw: Draw, objectives: Sequence[IntArray], gained: Callable[[], None]
+    ) -> None:
         """Nothing is learned yet."""
-        self._draw, self._objectives = draw, tuple(objectives)
+        self._draw, self._objectives, self._gained = draw, tuple(objectives), gained
         self._arms = (_Arm(by_scip, burdened=False), _Arm(by_cpsat, burdened=True))
         self._turn = self._failures = 0
 
@@ -123,7 +126,8 @@ class Search:
                     running[future] = step
                     continue
                 for future in done_of(running):
-                    self._finish(point, running.pop(future), future.result(), budget)
+                    if self._finish(point, running.pop(future), future.result(), budget):
+                        self._gained()
 
     def _open(self, point: Incumbent, bounds: Sequence[int]) -> list[int]:
         """The tiers that are below their bounds."""
@@ -163,8 +167,8 @@ class Search:
         weight = min(abs(int(below @ before)) + GAIN_MAX, WEIGHT_MAX) if np.any(below) else 1
         return part, weight * self._objectives[at][where.columns] + below
 
-    def _finish(self, point: Incumbent, step: _Step, answer: Attempt, budget: Budget) -> None:
-        """Take what a neighbourhood brought, if it is better or as good; learn its size."""
+    def _finish(self, point: Incumbent, step: _Step, answer: Attempt, budget: Budget) -> bool:
+        """Take what a neighbourhood brought, if it is better or as good; whether it is better."""
         gained = self._take(point, step, answer.x) if answer.x is not None else False
         self._failures = 0 if gained else self._failures + 1
         step.arm.learn(
@@ -173,6 +177,7 @@ class Search:
             took_s=step.since_s - budget.remaining_s,
             full=len(step.before) >= COLUMNS_MAX,
         )
+        return gained
 
     def _take(self, point: Incumbent, step: _Step, x: IntArray) -> bool:
         """Move there if that is not worse, tier by tier; whether it is better.

@@ -6,6 +6,8 @@ those that speak of the same columns and rows together, the placed tiers before 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, partial
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -73,11 +75,12 @@ def solve(
         model: Constraints posted, tiers ranked.
         limits: Time, workers, seed.
         clock: Monotonic seconds; in deterministic mode for the report only.
-        progress: Told of each tier.
+        progress: Told of each tier that is done, as ``tier``; and meanwhile, as ``search``, of the
+            one that is worked on.
         targets: [counts] where pods went in an earlier plan, or ``None``: another start, which is
             taken if it is no worse than the greedy's own.
     """
-    return _Solve(model, limits, clock, progress or (lambda *_: None)).run(targets)
+    return _Solve(model, limits, clock, progress).run(targets)
 
 
 WORK_PER_S = 0.25
@@ -86,13 +89,16 @@ GREEDY_SHARE = 0.5
 """Of the time limit, the most that the greedy may take before the solvers have their turn."""
 GREEDY_S_MIN = 0.2
 """What the greedy may take however short the limit is: there is always a plan, never a bad one."""
+AGAIN_SHARE, AGAIN_MAX = 0.1, 3
+"""Of the time limit, what has to be left at the end for tiers that are open to be searched again;
+and how often at most."""
 
 
 class _Solve:
     """One solve: the program, the incumbent, what is held, and where the time went."""
 
     def __init__(
-        self, model: Model, limits: Limits, clock: Callable[[], float], progress: Progress
+        self, model: Model, limits: Limits, clock: Callable[[], float], progress: Progress | None
     ) -> None:
         self.model, self.limits, self.clock, self.progress = model, limits, clock, progress
         self.budget = (
@@ -105,8 +111,10 @@ class _Solve:
         self._base = self.program.prefix(first.width, first.height)
         self._staying = self._everybody_stays()
         self.seconds = {"greedy": 0.0, "relax": 0.0, "search": 0.0}
-        self.results: list[TierResult] = []
-        self.held: list[TierResult] = []
+        self.stages = _flights(model.stages)
+        self.flights: list[Flight] = []
+        self.results: list[list[TierResult]] = []
+        """Of each flight."""
 
     def _first_point(self) -> Incumbent:
         """The start, to be completed."""
@@ -120,23 +128,48 @@ class _Solve:
         return self._extend(self._base, np.zeros(self._base.width, dtype=np.int64), start)
 
     def run(self, targets: IntArray | None) -> Solution:
-        flights = _flights(self.model.stages)
-        x = self._start(flights, targets)
-        weights = [sum(_weight(stage.tier) for stage in flight) for flight in flights]
-        for i, flight in enumerate(flights):
-            share_s = self.budget.remaining_s * weights[i] / sum(weights[i:])
-            first = (flight[0].width, flight[0].height) == (self._base.width, self._base.height)
-            x = self._fly(flight, x, share_s, first=first)
-        return Solution(x, tuple(self.results), self.seconds)
+        x = self._fly_from(0, self._start(targets))
+        for _ in range(AGAIN_MAX):
+            i = next((i for i, own in enumerate(self.results) if not _optimal(own)), None)
+            if i is None or self.budget.remaining_s < self._again_s:
+                break
+            x = self._fly_on(i, x)
+        return Solution(x, tuple(chain.from_iterable(self.results)), self.seconds)
 
-    def _hold(self, result: TierResult) -> None:
-        """Keep a result, and hold the tier; passing ones before a lasting one are over with it."""
-        self.results.append(result)
-        if not result.tier.passing:
-            self.held = [each for each in self.held if not each.tier.passing]
-        self.held.append(result)
+    def _fly_from(self, i: int, x: IntArray) -> IntArray:
+        """The flights from one on, the point of the one before given; the point of the last."""
+        del self.flights[i:], self.results[i:]
+        for number in range(i, len(self.stages)):
+            x = self._fly(number, x)
+        return x
 
-    def _start(self, flights: Sequence[Sequence[Stage]], targets: IntArray | None) -> IntArray:
+    def _fly_on(self, i: int, x: IntArray) -> IntArray:
+        """Give a flight that is open what those below left of their time.
+
+        They are flown again if it came to anything else, for they depend on it.
+        """
+        flight = self.flights[i]
+        before = flight.values
+        flight.run(self._share_s(i))
+        flight.start_from(reprieved(self.model, flight.point))
+        self.results[i] = self._results(i)
+        return x if flight.values == before else self._fly_from(i + 1, flight.point.x)
+
+    def _share_s(self, i: int) -> float:
+        """What a flight may take of the time that is left."""
+        weights = [sum(_weight(stage.tier) for stage in stages) for stages in self.stages]
+        return self.budget.remaining_s * weights[i] / sum(weights[i:])
+
+    def _held(self, i: int) -> list[TierResult]:
+        """What a flight has to hold; passing tiers before a lasting one are over with it."""
+        held: list[TierResult] = []
+        for result in chain.from_iterable(self.results[:i]):
+            if not result.tier.passing:
+                held = [each for each in held if not each.tier.passing]
+            held.append(result)
+        return held
+
+    def _start(self, targets: IntArray | None) -> IntArray:
         """The best of the greedy's plans and the earlier one completed, in the order of tiers.
 
         Large pods come first; where not all find a place, small ones first is tried too.
@@ -145,13 +178,13 @@ class _Solve:
         greedy_s = max(self.budget.remaining_s * GREEDY_SHARE, GREEDY_S_MIN)
         budget = Budget(greedy_s, None if self.limits.deterministic else self.clock)
         found = [Greedy(self.model, self._first_point(), budget).complete().x]
-        if not self._all_placed([stage.tier for stage in flights[0]], found[0]):
+        if not self._all_placed([stage.tier for stage in self.stages[0]], found[0]):
             small_first = Greedy(self.model, self._first_point(), budget, small_first=True)
             found.append(small_first.complete().x)
         if targets is not None and np.any(targets) and not budget.expired:
             found.insert(0, Greedy(self.model, self._first_point(), budget).complete(targets).x)
         if len(found) > 1:
-            found.sort(key=lambda each: self._worth(flights, each), reverse=True)
+            found.sort(key=self._worth, reverse=True)
         self._took("greedy", start)
         return found[0]
 
@@ -159,44 +192,60 @@ class _Solve:
         """Whether the tiers are at bounds that need no solving."""
         return all(tier.highest == int(tier.objective(len(x)) @ x) for tier in tiers)
 
-    def _worth(self, flights: Sequence[Sequence[Stage]], x: IntArray) -> list[int]:
+    def _worth(self, x: IntArray) -> list[int]:
         """What a plan is worth in every tier, the later ones' columns settled."""
         worth = []
-        for stages in flights:
+        for stages in self.stages:
             program = self.program.prefix(stages[0].width, stages[0].height)
             objectives = [stage.tier.objective(program.width) for stage in stages]
             x = self._extend(program, objectives[0], x)
             worth += [int(objective @ x) for objective in objectives]
         return worth
 
-    def _fly(
-        self, stages: Sequence[Stage], x: IntArray, share_s: float, *, first: bool
-    ) -> IntArray:
-        """Solve the tiers of one flight; note what they are worth, and give the point."""
-        program = self._program(stages[0])
+    def _fly(self, i: int, x: IntArray) -> IntArray:
+        """Solve the tiers of one flight for the first time; the point."""
+        stages, share_s = self.stages[i], self._share_s(i)
+        program = self._program(i)
         tiers = [stage.tier for stage in stages]
         objective = tiers[0].objective(program.width)
         x = self._extend(program, objective, x)
         if not program.accepts(x):
             message = f"the incumbent breaks a row of the model of {tiers[0].name}"
             raise ModelDefectError(message)
-        work = Work(self.limits.workers, self.limits.seed, self.budget, self.clock, self._took)
-        base = self._first_point if first else None
-        flight = Flight(self.model, program, tiers, x, work, base)
+        first = (stages[0].width, stages[0].height) == (self._base.width, self._base.height)
+        flight = Flight(
+            self.model, program, tiers, x, self._work, self._first_point if first else None
+        )
+        self.flights.append(flight)
         flight.run(share_s, None if first else lambda: self._repacked(program, objective))
         flight.start_from(reprieved(self.model, flight.point))
+        self.results.append(self._results(i))
+        return flight.point.x
+
+    @cached_property
+    def _work(self) -> Work:
+        limits, progress = self.limits, self.progress
+        tell = None if progress is None else partial(progress, "search")
+        return Work(limits.workers, limits.seed, self.budget, self.clock, self._took, tell)
+
+    def _results(self, i: int) -> list[TierResult]:
+        """What the tiers of a flight are worth."""
+        flight, results = self.flights[i], []
+        tiers = (stage.tier for stage in self.stages[i])
         for tier, value, bound in zip(tiers, flight.values, flight.bounds, strict=True):
             if value > bound:
                 message = f"{tier.name} is worth {value}, above its bound of {bound}"
                 raise ModelDefectError(message)
-            self._hold(TierResult(tier, value, bound))
-            self.progress("tier", tier.name, value, bound)
-        return flight.point.x
+            results.append(TierResult(tier, value, bound))
+            if self.progress is not None:
+                self.progress("tier", tier.name, value, bound)
+        return results
 
-    def _program(self, stage: Stage) -> Program:
-        """What the flight is solved on: its prefix, with the tiers above held at their values."""
+    def _program(self, i: int) -> Program:
+        """What a flight is solved on: its prefix, with the tiers above held at their values."""
+        stage = self.stages[i][0]
         program = self.program.prefix(stage.width, stage.height)
-        for result in self.held:
+        for result in self._held(i):
             program = program.with_row(result.tier.columns, result.tier.coefficients, result.value)
         return program
 
@@ -216,6 +265,12 @@ class _Solve:
         for first, last in self.model.resting:
             leaning[first:last] -= leaning[first:last] == 0
         return settle(program, x, blocks, leaning)
+
+    @property
+    def _again_s(self) -> float:
+        """What has to be left for an open flight to be flown on."""
+        budget_s = self.limits.time_limit_s * (WORK_PER_S if self.limits.deterministic else 1)
+        return AGAIN_SHARE * budget_s
 
     def _took(self, phase: str, start: float) -> None:
         self.seconds[phase] += self.clock() - start
@@ -248,6 +303,11 @@ def _over(stage: Stage) -> tuple[int, int, bool]:
 def _leads(tier: Tier) -> bool:
     """Whether it counts pods in place, or is a stage of one that does."""
     return tier.internal or tier.name.startswith("placed/")
+
+
+def _optimal(results: Sequence[TierResult]) -> bool:
+    """Whether all of them are."""
+    return all(result.optimal for result in results)
 
 
 def _weight(tier: Tier) -> float:
