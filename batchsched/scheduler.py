@@ -7,6 +7,7 @@ but the one it is given, and writes nothing.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +18,8 @@ from batchsched.feasibility.counting import most_placed
 from batchsched.feasibility.explain import GROUP, TOGETHER, explain
 from batchsched.feasibility.problem import Problem
 from batchsched.feasibility.running import leavers
-from batchsched.feasibility.shortlist import shortlisted
+from batchsched.feasibility.shortlist import crowded, shortlisted
 from batchsched.feasibility.thinning import thinned
-from batchsched.objectives.placed import tier_name
 from batchsched.plan.diff import Why, diff
 from batchsched.plan.plan import Plan, PlanSeconds, PlanSolver, PlanTier, tier
 from batchsched.plan.state import Violation
@@ -28,6 +28,7 @@ from batchsched.profile import Profile, constraints_of, has_plug_ins, objectives
 from batchsched.snapshot.allowance import NOTHING, Allowance
 from batchsched.snapshot.snapshot import Snapshot, Window
 from batchsched.solver.budget import Budget
+from batchsched.solver.guide import Guide
 from batchsched.solver.model import IntArray, Model
 from batchsched.solver.places import Outcome, places_of
 from batchsched.solver.solve import Limits, Progress, TierResult, solve
@@ -44,6 +45,10 @@ AFTER_SHARE_MAX = 0.25
 
 FIRST_SHARE = 0.1
 """Of the time limit, the most that it may take to see that nobody has to go."""
+
+PRICING_SHARE, PRICING_S = 0.4, 10.0
+"""Of the time limit, the most that it may take to price a problem of too many pairs, and fill it;
+and by counted work where there is none. Some millions of pairs take 0.5 to 3 s."""
 
 PodKey = tuple[str, str]
 
@@ -102,8 +107,9 @@ def schedule(  # noqa: PLR0913 -- the composition takes what there is to compose
     start_s = clock()
     constraints, objectives = constraints_of(profile), objectives_of(profile)
     whole = has_plug_ins(profile)
-    compiler = Compiler(snapshot, window, allowance, constraints, objectives, whole)
-    model = compiler.model(_first_budget(limits, clock))
+    pricing = partial(_share, limits, clock, PRICING_SHARE)
+    compiler = Compiler(snapshot, window, allowance, constraints, objectives, whole, pricing)
+    model = compiler.model(_share(limits, clock, FIRST_SHARE))
     for objective in objectives:
         model.rank(objective.tiers(model))
     problem = model.problem
@@ -118,7 +124,7 @@ def schedule(  # noqa: PLR0913 -- the composition takes what there is to compose
     state = final_state(snapshot, window, outcome.placements, outcome.evictions, allowance)
     decision = diff(state, window, reasons, sha256=source.sha256)
     scores = {name: value for each in objectives for name, value in each.score(state).items()}
-    results = _bounded(problem, solution.tiers)
+    results = _bounded(model, solution.tiers)
     plan = decision.plan(_tiers(results, scores, outcome), _solver(model, limits))
     violations = verify(plan, snapshot, window, constraints)
     if violations:
@@ -142,6 +148,8 @@ class Compiler:
     objectives: Sequence[object]
     """Asked what they read of nodes, some of which may then be spared."""
     whole: bool
+    pricing: Callable[[], Budget] = lambda: Budget(PRICING_S, None)
+    """What it may take to price a problem of too many pairs."""
 
     def model(self, budget: Budget) -> Model:
         """The model to solve: one in which nobody may go, where nobody has to."""
@@ -168,11 +176,20 @@ class Compiler:
             self.snapshot, self.window, self.allowance, staying=staying, whole=self.whole
         )
         problem = thinned(problem, (*self.constraints, *self.objectives))
-        problem = problem if self.whole else shortlisted(problem)
-        model = Model(problem)
+        short = not self.whole and crowded(problem)
+        model = _short(problem, self.pricing()) if short else Model(problem)
         for constraint in self.constraints:
             constraint.post(model)
         return model
+
+
+def _short(problem: Problem, budget: Budget) -> Model:
+    """A model of a shortlist, made around what prices say of all pairs of class and node."""
+    guide = Guide.of(problem, budget)
+    wanted = None if guide is None else (guide.fill.classes, guide.fill.nodes)
+    model = Model(shortlisted(problem, wanted))
+    model.guide = guide
+    return model
 
 
 def _pods_at(model: Model, columns: IntArray) -> frozenset[PodKey]:
@@ -235,9 +252,9 @@ def _timed(plan: Plan, seconds: Mapping[str, float]) -> Plan:
     return plan.model_copy(update={"solver": plan.solver.model_copy(update={"seconds": rounded})})
 
 
-def _first_budget(limits: Limits, clock: Callable[[], float]) -> Budget:
-    """What it may take to see that nobody has to go."""
-    return Budget(FIRST_SHARE * limits.time_limit_s, None if limits.deterministic else clock)
+def _share(limits: Limits, clock: Callable[[], float], share: float) -> Budget:
+    """A share of the time limit, from now on."""
+    return Budget(share * limits.time_limit_s, None if limits.deterministic else clock)
 
 
 def _left(limits: Limits, compile_s: float) -> Limits:
@@ -249,23 +266,24 @@ def _left(limits: Limits, compile_s: float) -> Limits:
     return replace(limits, time_limit_s=max(left_s, 0.0))
 
 
-def _bounded(problem: Problem, results: Sequence[TierResult]) -> Sequence[TierResult]:
+def _bounded(model: Model, results: Sequence[TierResult]) -> Sequence[TierResult]:
     """The results with bounds that hold for the whole problem.
 
     What was proven on a shortlist says nothing of the other nodes: then the bound is the one that
-    is known without solving.
+    is known without solving on it, by counting or by prices.
     """
+    problem, guide = model.problem, model.guide
     if problem.shortlist is None:
         return results
-    priority_of = {tier_name(c.priority): c.priority for c in problem.classes}
     held: dict[int, int] = {}
     found = []
     for result in results:
-        bound = result.tier.highest
+        bound, priority = result.tier.highest, result.tier.priority
         assert bound is not None, f"nothing bounds {result.tier.name} but the shortlist"
-        priority = priority_of.get(result.tier.name)
         if priority is not None:
-            bound = min(bound, most_placed(problem, priority, held))
+            priced = None if guide is None else guide.bound_at(priority, held)
+            counted = min(bound, most_placed(problem, priority, held))
+            bound = counted if priced is None else min(counted, priced)
             held[priority] = result.value
         found.append(replace(result, bound=bound))
     return found

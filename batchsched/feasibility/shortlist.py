@@ -24,27 +24,57 @@ CELLS_WANTED = 300_000
 """Pairs that are left of more; so many are solved within seconds."""
 NODES_MIN = 50
 """For each class, however many there are."""
+Pairs = tuple[IntArray, IntArray]
+"""Of a class and a node, parallel arrays."""
+
 ROOM_FACTOR = 2
 """A shortlist has at least so many times the places that its class has pods."""
 
 
-def shortlisted(problem: Problem) -> Problem:
-    """The problem with a shortlist, where it has too many pairs of class and node without."""
-    if np.count_nonzero(problem.candidates) <= CELLS_MAX:
-        return problem
+def crowded(problem: Problem) -> bool:
+    """Whether there are too many pairs of class and node for each to get a column."""
+    return bool(np.count_nonzero(problem.candidates) > CELLS_MAX)
+
+
+def shortlisted(problem: Problem, wanted: Pairs | None = None) -> Problem:
+    """The problem with a shortlist.
+
+    Args:
+        problem: A crowded one.
+        wanted: Pairs of class and node that are to be on it, and to have others beside them.
+    """
     component = _components(problem)
     order = _order(problem)
     first = _first(problem, component, order)
+    centre = _centres(problem, component, order, wanted)
     width = max(NODES_MIN, CELLS_WANTED // len(problem.classes))
     chosen = np.zeros(problem.upper.shape, dtype=np.bool_)
     for c, pods in enumerate(problem.classes):
         at = np.flatnonzero(problem.upper[c, order])
         if len(at):
-            at = np.roll(at, -int(np.searchsorted(at, first[component[c]])))
+            begin = int(np.searchsorted(at, first[component[c]]))
+            if centre[c] >= 0:
+                begin = int(np.searchsorted(at, centre[c])) - width // 2
+            at = np.roll(at, -begin)
             room = np.cumsum(problem.upper[c, order[at]])
             enough = int(np.searchsorted(room, ROOM_FACTOR * pods.size)) + 1
             chosen[c, order[_some(at, max(width, enough), pods)]] = True
+    if wanted is not None:
+        chosen[wanted] = problem.upper[wanted] > 0
     return replace(problem, shortlist=chosen)
+
+
+def _centres(
+    problem: Problem, component: IntArray, order: IntArray, wanted: Pairs | None
+) -> IntArray:
+    """[C] the place in the order about which a class wants nodes; -1 if it is of a component."""
+    centre = np.full(len(problem.classes), -1, dtype=np.int64)
+    if wanted is not None:
+        classes, nodes = wanted
+        place = np.argsort(order)
+        alone = np.bincount(component, minlength=len(component))[component[classes]] == 1
+        centre[classes[alone]] = place[nodes[alone]]
+    return centre
 
 
 def _some(at: IntArray, count: int, pods: PodClass) -> IntArray:

@@ -7,7 +7,7 @@ do have what they need, with as few victims as that takes: the others get what i
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -69,7 +69,8 @@ def _stages(model: Model, of_class: IntArray, priority: int) -> Iterator[Tier]:
         for below in sorted({int(p) for p in of_class[lower]}, reverse=True):
             yield from _fewest_victims(model, lower & (of_class == below), below, passing=True)
     alone = sum(pod.spec.priority == priority for pod in problem.left_alone)
-    yield _count(model, alike, tier_name(priority), constant=alone)
+    placed = _count(model, alike, tier_name(priority), constant=alone)
+    yield replace(placed, priority=priority)
 
 
 def _count(

@@ -15,8 +15,9 @@ import numpy.typing as npt
 from batchsched.solver import cpsat, shards
 from batchsched.solver.budget import Budget
 from batchsched.solver.greedy import Greedy
+from batchsched.solver.guide import Guide
 from batchsched.solver.incumbent import Incumbent
-from batchsched.solver.ladder import Ladder
+from batchsched.solver.ladder import Ladder, PricedBound
 from batchsched.solver.model import Model, Tier
 from batchsched.solver.neighbourhood import Draw
 from batchsched.solver.program import Program
@@ -86,6 +87,9 @@ class Flight:
         self.point = Incumbent(program, x)
         self._approached = False
         self._told_last: tuple[int, int, int] | None = None
+        if model.guide is not None:
+            for i in range(len(tiers)):
+                self._ladder.price(i, _priced(model.guide, tiers[: i + 1]))
 
     @property
     def values(self) -> list[int]:
@@ -117,6 +121,11 @@ class Flight:
             self._approach(until_s, alternative)
         self._alternate(until_s)
 
+    @property
+    def _is_guided(self) -> bool:
+        """Whether bounds and a start are there: a shortlist's relaxation would tell neither."""
+        return self._base is not None and self._model.guide is not None
+
     def _left(self, until_s: float) -> float:
         return self._work.budget.remaining_s - until_s
 
@@ -138,7 +147,7 @@ class Flight:
         """Bounds and a good point, before anything is searched."""
         if self._base is None:
             self._ask_the_quotient(until_s)
-        else:
+        elif not self._is_guided:
             self._sketch(self._base)
             self._tell()
             self._deal(self._base, until_s)
@@ -244,7 +253,8 @@ class Flight:
         with ThreadPoolExecutor(1) as beside:
             climb: Future[bool] | None = None
             while (i := self._first_open()) is not None and self._left(until_s) > 0:
-                if climb is None and fruitless != self.values + self.bounds:
+                relaxes = not self._is_guided and fruitless != self.values + self.bounds
+                if climb is None and relaxes:
                     climb, rounds = beside.submit(self._climb, until_s, rounds), ROUNDS_MAX
                 if climb is not None and (workers == 1 or climb.done()):
                     told = self._told(climb.result())
@@ -292,3 +302,15 @@ class Flight:
             self.start_from(answer.x)
         work.took("search", start_s)
         self._tell()
+
+
+def _priced(guide: Guide, tiers: Sequence[Tier]) -> PricedBound:
+    """The bound that prices give on the last of some tiers, told what those before are held at."""
+    *above, last = tiers
+
+    def bound_at(values: Sequence[int]) -> int | None:
+        told = zip(above, values, strict=True)
+        held = {tier.priority: value for tier, value in told if tier.priority is not None}
+        return guide.bound_at(last.priority, held)
+
+    return bound_at

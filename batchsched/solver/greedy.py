@@ -6,7 +6,7 @@ The score prefers the node that is left with the least, each resource weighed by
 so that pods without a GPU stay off the nodes with one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby, islice
 
 import numpy as np
@@ -76,7 +76,7 @@ class Greedy:
         """
         for _, units in groupby(self._units(), key=self._priority):
             level = list(units)
-            if targets is not None:
+            if targets is not None and not self._aim_at_once(level, targets):
                 for unit in level:
                     self._aim(unit, targets)
             if sketch is not None:
@@ -106,6 +106,21 @@ class Greedy:
         at, _ = program.entries_of(columns)
         rows, coefficients = program.by_column.rows[at], program.by_column.coefficients[at]
         return bool(np.any(program.eased_by_counts[rows] & (coefficients > 0)))
+
+    def _aim_at_once(self, level: "Sequence[Bundle | int]", targets: IntArray) -> bool:
+        """Place single classes where the targets say, if all of that can be done in one stroke."""
+        if any(isinstance(unit, Bundle) for unit in level):
+            return False
+        cells = self.model.cells(np.array(level))
+        columns = cells.columns[targets[cells.columns] > self.point.x[cells.columns]]
+        amounts = targets[columns] - self.point.x[columns]
+        if not len(columns) or not self.point.raise_by(columns, amounts):
+            return not len(columns)
+        classes, nodes = self.model.counts.classes[columns], self.model.counts.nodes[columns]
+        np.subtract.at(self._left, nodes, amounts[:, None] * self.problem.requests[classes])
+        self._idle[nodes] = False
+        self.point.forget()
+        return True
 
     def _aim(self, unit: "Bundle | int", targets: IntArray) -> None:
         """Place a unit where the targets say; a bundle where they admit it, by the greedy's way."""
@@ -186,11 +201,13 @@ class Greedy:
             skip: How many of the parts that could be opened are to be passed over.
         """
         cells = self.model.cells(np.array([c]))
+        unplaced = at_once = self.problem.classes[c].size - int(self.point.x[cells.columns].sum())
+        if not unplaced:
+            return
         most = (self.point.program.upper if targets is None else targets)[cells.columns]
         order = np.argsort(self._leftover(c, cells.nodes), kind="stable")
         columns = cells.columns[order[most[order] > 0]]
         room = Room(self.point, columns, most[order[most[order] > 0]])
-        unplaced = at_once = self.problem.classes[c].size - int(self.point.x[cells.columns].sum())
         while unplaced > 0 and not self.budget.expired:
             amounts = room.amounts(unplaced)
             if self._raise(c, columns, amounts):

@@ -6,7 +6,7 @@ others, and give another bound for other values without another relaxation. Cuts
 brings stay for all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,6 +28,9 @@ from batchsched.solver.relax import (
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
+
+PricedBound = Callable[[Sequence[int]], int | None]
+"""A bound on a tier, told what the tiers above are held at."""
 
 IDLE_ROUNDS_MAX = 2
 """Rounds without a lower optimum after which a rung is left."""
@@ -86,6 +89,7 @@ class Ladder:
         )
         self._proven = [[Rung(program, (), None, most)] for most in self._known]
         self._rungs: list[Rung | None] = [None] * len(self._known)
+        self._priced: dict[int, PricedBound] = {}
         self._interrupt = Interrupt()
         self._relaxations: dict[int, tuple[tuple[tuple[int, ...], int], Relaxation]] = {}
         self.point: FloatArray | None = None
@@ -94,11 +98,13 @@ class Ladder:
     def bounds(self, values: Sequence[int]) -> list[int]:
         """A bound on each tier, those above it held at these values."""
         found = []
-        for proven, rung, objective in zip(
-            self._proven, self._rungs, self._objectives, strict=True
+        for i, (proven, rung, objective) in enumerate(
+            zip(self._proven, self._rungs, self._objectives, strict=True)
         ):
             known = [*proven, rung] if rung is not None else proven
             at = [each.bound_at(objective, values) for each in known]
+            if i in self._priced:
+                at.append(self._priced[i](values[:i]))
             found.append(min(bound for bound in at if bound is not None))
         return found
 
@@ -110,6 +116,10 @@ class Ladder:
     def learn(self, i: int, values: Sequence[int], bound: int) -> None:
         """Take note of a bound on tier i that somebody else proved, for these values above it."""
         self._proven[i].append(Rung(self._whole, tuple(values[:i]), None, bound))
+
+    def price(self, i: int, bound: PricedBound) -> None:
+        """Take note of a bound on tier i that is known for any values of the tiers above it."""
+        self._priced[i] = bound
 
     def stop(self) -> None:
         """End a climb that runs in another thread; nothing is relaxed until ``resume``."""

@@ -13,12 +13,16 @@ linear and integer. Two laws hold for every rule, because greedy, search and win
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from batchsched.feasibility.problem import Problem
 from batchsched.solver.program import NO_LIMIT, Program, freeze
+
+if TYPE_CHECKING:
+    from batchsched.solver.guide import Guide
 
 IntArray = npt.NDArray[np.int64]
 
@@ -55,6 +59,8 @@ class Tier:
     """Whether it is a first stage of the next tier that is not, which is what readers see."""
     passing: bool = False
     """Whether it is held only until the next tier that is not passing is done."""
+    priority: int | None = None
+    """Whose placed pods it counts, if that is what it does."""
 
     def objective(self, width: int) -> IntArray:
         """[width] dense coefficients."""
@@ -101,6 +107,8 @@ class Model:
         self.stages: list[Stage] = []
         self.resting: list[tuple[int, int]] = []
         """Ranges of columns that rest at their lowest value."""
+        self.guide: Guide | None = None
+        """What is known of the whole problem where this is a model of a shortlist of it."""
         self.start: IntArray | None = None
         """The start over the first columns, ``None`` where all zeros are it."""
         self.columns, self.rows = len(classes), 0

@@ -72,6 +72,10 @@ class Draw:
         nodes = len(model.problem.nodes)
         self._by_node = np.argsort(model.counts.nodes, kind="stable")
         self._first = np.searchsorted(model.counts.nodes[self._by_node], np.arange(nodes + 1))
+        self._nodes = model.counts.nodes
+        self._of_class = np.searchsorted(
+            model.counts.classes, np.arange(len(model.problem.classes) + 1)
+        )
         self._priority = np.array([c.priority for c in model.problem.classes], dtype=np.int64)
         self._pool = model.problem.pool
         self._running, self._returning = model.problem.running, model.problem.returning
@@ -131,7 +135,9 @@ class Draw:
         problem = self._problem
         if c is None:
             return self._exchanging(x, counted)
-        weight = np.where(problem.upper[c] > 0, self._fit(x, c) ** 2 + ANYWHERE, 0.0)
+        weight = np.zeros(len(problem.nodes))
+        own = self._nodes[self._of_class[c] : self._of_class[c + 1]]
+        weight[own] = self._fit(x, c)[own] ** 2 + ANYWHERE
         group = problem.classes[c].group
         key = None if group is None else problem.gangs[group].group.required_topology
         if key is not None:

@@ -172,21 +172,38 @@ class _Solve:
     def _start(self, targets: IntArray | None) -> IntArray:
         """The best of the greedy's plans and the earlier one completed, in the order of tiers.
 
-        Large pods come first; where not all find a place, small ones first is tried too.
+        Where rules allow all that the guide says, that is the start: the greedy alone, kept to the
+        shortlist, does not come near it.
         """
         start = self.clock()
         greedy_s = max(self.budget.remaining_s * GREEDY_SHARE, GREEDY_S_MIN)
         budget = Budget(greedy_s, None if self.limits.deterministic else self.clock)
-        found = [Greedy(self.model, self._first_point(), budget).complete().x]
-        if not self._all_placed([stage.tier for stage in self.stages[0]], found[0]):
-            small_first = Greedy(self.model, self._first_point(), budget, small_first=True)
-            found.append(small_first.complete().x)
+        guided = self._guidance()
+        found = [] if guided is None else [self._completed(budget, guided)]
+        if guided is None or np.any(found[0][: len(guided)] < guided):
+            found += self._unaided(self.stages[0], budget)
         if targets is not None and np.any(targets) and not budget.expired:
-            found.insert(0, Greedy(self.model, self._first_point(), budget).complete(targets).x)
+            found.insert(0, self._completed(budget, targets))
         if len(found) > 1:
             found.sort(key=self._worth, reverse=True)
         self._took("greedy", start)
         return found[0]
+
+    def _guidance(self) -> IntArray | None:
+        """[counts] where the guide would place pods."""
+        model = self.model
+        return None if model.guide is None else model.guide.targets(model.column, len(model.counts))
+
+    def _unaided(self, stages: Sequence[Stage], budget: Budget) -> list[IntArray]:
+        """Large pods first; where not all find a place, small ones first is tried too."""
+        found = [self._completed(budget)]
+        if not self._all_placed([stage.tier for stage in stages], found[0]):
+            small_first = Greedy(self.model, self._first_point(), budget, small_first=True)
+            found.append(small_first.complete().x)
+        return found
+
+    def _completed(self, budget: Budget, targets: IntArray | None = None) -> IntArray:
+        return Greedy(self.model, self._first_point(), budget).complete(targets).x
 
     def _all_placed(self, tiers: Sequence[Tier], x: IntArray) -> bool:
         """Whether the tiers are at bounds that need no solving."""

@@ -7,7 +7,7 @@ import pytest
 
 from batchsched.feasibility import shortlist
 from batchsched.feasibility.compile import compile_problem
-from batchsched.feasibility.shortlist import shortlisted
+from batchsched.feasibility.shortlist import crowded, shortlisted
 from batchsched.profile import named_profiles
 from batchsched.scheduler import Limits, schedule
 from batchsched.snapshot.group import PodGroup
@@ -38,10 +38,18 @@ def listed(snapshot: Snapshot) -> list[list[str]]:
     return [[problem.nodes[n].name for n in np.flatnonzero(row)] for row in problem.shortlist]
 
 
-def test_a_problem_of_few_pairs_is_left_as_it_is() -> None:
+def test_a_problem_of_few_pairs_is_not_crowded() -> None:
     snapshot = make_snapshot(nodes(3), [make_pod("p", cpu=500)])
+    assert not crowded(compile_problem(snapshot, pending(snapshot)))
+
+
+def test_what_is_wanted_is_listed_with_others_about_it() -> None:
+    snapshot = make_snapshot(nodes(), [make_pod("p", cpu=900), make_pod("q", cpu=901)])
     problem = compile_problem(snapshot, pending(snapshot))
-    assert shortlisted(problem) is problem
+    wanted = np.array([0, 1]), np.array([7, 3])
+    found = shortlisted(problem, wanted).shortlist
+    assert found is not None
+    assert [np.flatnonzero(row).tolist() for row in found] == [[6, 7], [2, 3]]
 
 
 def test_distinct_pods_get_different_nodes() -> None:
