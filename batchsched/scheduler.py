@@ -36,9 +36,10 @@ from batchsched.solver.start import find_start, places_everybody
 
 __all__ = ["Limits", "Origin", "PlanDefectError", "Progress", "schedule"]
 
-AFTER_PER_COMPILE = 8.0
+AFTER_PER_COMPILE, AFTER_PER_COMPILE_PRICED = 8.0, 0.7
 """What comes after the search (reasons, order, verification) takes this many times what compiling
-took, on any machine: 7 to 9 measured from 1,000 x 4,000 to 10,000 x 50,000."""
+took, on any machine: 7 to 9 measured from 1,000 x 4,000 to 10,000 x 50,000; 0.1 to 0.5 where prices
+were made of millions of pairs."""
 
 AFTER_SHARE_MAX = 0.25
 """Of the time limit, the most that is kept for it."""
@@ -115,7 +116,7 @@ def schedule(  # noqa: PLR0913 -- the composition takes what there is to compose
     problem = model.problem
     compile_s = clock() - start_s
     targets = None if before is None else targets_of(model, before)
-    left = _left(limits, compile_s)
+    left = _left(limits, compile_s, priced=model.guide is not None)
     solution = solve(model, left, clock, _in_plain_numbers(model, progress), targets)
     verify_from_s = clock()
     outcome = places_of(model, solution)
@@ -257,11 +258,12 @@ def _share(limits: Limits, clock: Callable[[], float], share: float) -> Budget:
     return Budget(share * limits.time_limit_s, None if limits.deterministic else clock)
 
 
-def _left(limits: Limits, compile_s: float) -> Limits:
+def _left(limits: Limits, compile_s: float, *, priced: bool) -> Limits:
     """What the solve may take, so that the whole keeps to the limit."""
     if limits.deterministic:
         return limits
-    after_s = min(AFTER_PER_COMPILE * compile_s, AFTER_SHARE_MAX * limits.time_limit_s)
+    per_compile = AFTER_PER_COMPILE_PRICED if priced else AFTER_PER_COMPILE
+    after_s = min(per_compile * compile_s, AFTER_SHARE_MAX * limits.time_limit_s)
     left_s = limits.time_limit_s - compile_s - after_s
     return replace(limits, time_limit_s=max(left_s, 0.0))
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from batchsched.feasibility.problem import Problem
 from batchsched.solver.budget import Budget
-from batchsched.solver.gather import gather
+from batchsched.solver.gather import exchange, gather
 from batchsched.solver.ground import Ground, Room
 from batchsched.solver.prices import EVEN, Level
 
@@ -80,9 +80,18 @@ class _Filling:
         self._pack(i, own, most)
         short = self._short(self.ground, i, most)
         if short > 0 and not self._budget.expired:
-            easiest = own[np.lexsort((self._room.weight[own], ~self._sure[own]))]
-            for nodes in NODES:
-                short -= gather(self.ground, easiest, short, nodes, self._budget)
+            self._gather(own, short)
+
+    def _gather(self, own: IntArray, short: int) -> None:
+        """Place more of a priority by moving others, and by letting cheaper pods in for dearer."""
+        easiest = own[np.argsort(self._cost[own], kind="stable")]
+        for nodes in NODES:
+            while short > 0 and not self._budget.expired:
+                exchange(self.ground, own, self._cost)
+                placed = gather(self.ground, easiest, short, nodes, self._budget)
+                short -= placed
+                if not placed:
+                    break
 
     def _most(self, i: int) -> int:
         """How many of a priority there can be at most, as many of the higher ones being there."""

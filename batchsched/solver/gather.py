@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from batchsched.solver.budget import Budget
 from batchsched.solver.ground import Ground
+from batchsched.solver.prices import EVEN
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -52,6 +53,39 @@ def gather(ground: Ground, order: IntArray, wanted: int, nodes: int, budget: Bud
         placed += admitted
         failures = 0 if admitted else failures + 1
     return placed
+
+
+def exchange(ground: Ground, own: IntArray, cost: FloatArray) -> bool:
+    """Let pods that are out come in for dearer ones, where there is room; the ground is changed.
+
+    As many are placed as before, and more room is left at its price.
+
+    Args:
+        ground: Room alone counts on it.
+        own: [classes] among whom it makes no difference who is placed.
+        cost: [C] what the room that a pod takes is worth.
+
+    Returns:
+        Whether any did.
+    """
+    asked, may = ground.room.asked, ground.room.problem.candidates
+    missing = ground.room.problem.class_size - ground.pods
+    classes, nodes = np.array(ground.classes, int), np.array(ground.nodes, int)
+    inside = np.flatnonzero(np.isin(classes, own))
+    changed = False
+    for c in own[np.argsort(cost[own], kind="stable")].tolist():
+        for _ in range(int(missing[c])):
+            theirs, at = classes[inside], nodes[inside]
+            room = np.all(ground.left[at] + asked[theirs] >= asked[c], axis=1)
+            gain = np.where(room & may[c, at], cost[theirs] - cost[c], 0.0)
+            best = int(np.argmax(gain)) if len(gain) else 0
+            if not len(gain) or gain[best] <= EVEN:
+                break
+            pod, node = inside[best], at[best]
+            ground.left[node] += asked[theirs[best]] - asked[c]
+            classes[pod], changed = c, True
+    ground.classes = classes.tolist()
+    return changed
 
 
 class _Gathering:

@@ -10,7 +10,7 @@ from batchsched.feasibility.problem import Problem
 from batchsched.snapshot.snapshot import Snapshot, pending
 from batchsched.solver.budget import Budget
 from batchsched.solver.fill import Filled, filled
-from batchsched.solver.gather import gather
+from batchsched.solver.gather import exchange, gather
 from batchsched.solver.ground import Ground, Room
 from batchsched.solver.prices import levels_of
 from tests.builders import make_node, make_pod, make_replicas, make_snapshot
@@ -88,3 +88,15 @@ def test_pods_of_one_class_fill_node_after_node() -> None:
     found = fill(problem_of(make_snapshot(nodes, make_replicas(5, cpu=500))))
     assert found.nodes.tolist() == [0, 1]
     assert found.pods.tolist() == [2, 3]
+
+
+def test_a_cheaper_pod_comes_in_for_a_dearer_one_of_its_priority_where_it_fits() -> None:
+    nodes = [make_node("a", cpu=1000), make_node("b", cpu=1000)]
+    pods = [make_pod("dear", cpu=900), make_pod("large", cpu=950), make_pod("small", cpu=300)]
+    problem = problem_of(make_snapshot(nodes, pods))
+    ground = Ground.empty(Room.of(problem)).place(np.array([0, 1]))
+    cost = problem.requests[:, 0] / 1000
+    assert exchange(ground, np.arange(3), cost)
+    assert ground.pods.tolist() == [1, 0, 1]
+    assert sorted(ground.left[:, 0].tolist()) == [100, 700]
+    assert not exchange(ground, np.arange(3), cost)
