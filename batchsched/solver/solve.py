@@ -172,16 +172,16 @@ class _Solve:
     def _start(self, targets: IntArray | None) -> IntArray:
         """The best of the greedy's plans and the earlier one completed, in the order of tiers.
 
-        Where rules allow all that the guide says, that is the start: the greedy alone, kept to the
-        shortlist, does not come near it.
+        Where there is a guide and what it says comes to the bounds, that is the start.
         """
         start = self.clock()
         greedy_s = max(self.budget.remaining_s * GREEDY_SHARE, GREEDY_S_MIN)
         budget = Budget(greedy_s, None if self.limits.deterministic else self.clock)
         guided = self._guidance()
         found = [] if guided is None else [self._completed(budget, guided)]
-        if guided is None or np.any(found[0][: len(guided)] < guided):
-            found += self._unaided(self.stages[0], budget)
+        tiers = [stage.tier for stage in self.stages[0]]
+        if not found or not self._all_placed(tiers, found[0]):
+            found += self._unaided(tiers, budget)
         if targets is not None and np.any(targets) and not budget.expired:
             found.insert(0, self._completed(budget, targets))
         if len(found) > 1:
@@ -194,10 +194,10 @@ class _Solve:
         model = self.model
         return None if model.guide is None else model.guide.targets(model.column, len(model.counts))
 
-    def _unaided(self, stages: Sequence[Stage], budget: Budget) -> list[IntArray]:
+    def _unaided(self, tiers: Sequence[Tier], budget: Budget) -> list[IntArray]:
         """Large pods first; where not all find a place, small ones first is tried too."""
         found = [self._completed(budget)]
-        if not self._all_placed([stage.tier for stage in stages], found[0]):
+        if not self._all_placed(tiers, found[0]):
             small_first = Greedy(self.model, self._first_point(), budget, small_first=True)
             found.append(small_first.complete().x)
         return found
@@ -207,7 +207,16 @@ class _Solve:
 
     def _all_placed(self, tiers: Sequence[Tier], x: IntArray) -> bool:
         """Whether the tiers are at bounds that need no solving."""
-        return all(tier.highest == int(tier.objective(len(x)) @ x) for tier in tiers)
+        held: dict[int, int] = {}
+        for tier in tiers:
+            value, bound, guide = int(tier.objective(len(x)) @ x), tier.highest, self.model.guide
+            if tier.priority is not None:
+                priced = None if guide is None else guide.bound_at(tier.priority, held)
+                bound = bound if priced is None or bound is None else min(bound, priced)
+                held[tier.priority] = value
+            if bound != value:
+                return False
+        return True
 
     def _worth(self, x: IntArray) -> list[int]:
         """What a plan is worth in every tier, the later ones' columns settled."""

@@ -5,14 +5,19 @@ import random
 import numpy as np
 import pytest
 
+from batchsched.constraints import default_constraints
 from batchsched.feasibility import shortlist
 from batchsched.feasibility.compile import compile_problem
 from batchsched.feasibility.shortlist import crowded, shortlisted
+from batchsched.objectives.placed import Placed
 from batchsched.profile import named_profiles
-from batchsched.scheduler import Limits, schedule
+from batchsched.scheduler import Compiler, Limits, schedule
+from batchsched.snapshot.allowance import NOTHING
 from batchsched.snapshot.group import PodGroup
 from batchsched.snapshot.node import Node
 from batchsched.snapshot.snapshot import Snapshot, pending
+from batchsched.solver.budget import Budget
+from batchsched.solver.solve import solve
 from tests.builders import ZONE, make_node, make_pod, make_replicas, make_snapshot, pod_term, spread
 from tests.strategies import Size, random_cluster, snapshot_of
 
@@ -99,6 +104,25 @@ def test_a_plan_on_a_shortlist_claims_no_bound_that_it_has_not(
         assert (bound - best) * (1 if least_fragmentation else sign) >= 0
         if value != best:
             break  # what the tiers below are worth depends on this one
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_what_a_guide_starts_from_is_no_worse_than_the_greedy_alone(seed: int) -> None:
+    """Without time for any search, also where rules forbid what the guide says."""
+    snapshot = snapshot_of(random_cluster(random.Random(seed), Size(8, 8, 6)))
+    constraints, objectives = default_constraints(), (Placed(),)
+    window = pending(snapshot)
+    compiler = Compiler(snapshot, window, NOTHING, constraints, objectives, whole=False)
+    model = compiler.model(Budget(1.0, None))
+    model.rank(objectives[0].tiers(model))
+    if not model.stages:
+        return
+    values = []
+    for guide in (model.guide, None):
+        model.guide = guide
+        solution = solve(model, Limits(0.0, deterministic=True), lambda: 0.0)
+        values.append([result.value for result in solution.tiers])
+    assert values[0] >= values[1]
 
 
 def _tiers(snapshot: Snapshot, profile: str) -> list[tuple[str, int, int]]:
