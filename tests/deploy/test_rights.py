@@ -41,11 +41,11 @@ def test_nobody_may_read_secrets_or_change_what_pods_ask_for() -> None:
     assert written == WRITING
 
 
-def test_only_leases_and_volumes_are_read_one_by_one() -> None:
+def test_only_leases_volumes_and_victims_are_read_one_by_one() -> None:
     read = {str(right) for right in given(*EVERY) if right.verb == "get"}
     assert read == {
         *("get leases.coordination.k8s.io batchsched",),
-        *("get persistentvolumeclaims", "get persistentvolumes"),
+        *("get persistentvolumeclaims", "get persistentvolumes", "get pods"),
     }
 
 
