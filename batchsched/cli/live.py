@@ -51,6 +51,9 @@ OTHER_CONNECTIONS = 48
 """Besides writes: a watch for each kind, lists, events, the lease."""
 NO_LEASE_S = 3600.0
 """For how long who needs no lease may write from now on."""
+PUBLISH_S, ONCE_PUBLISH_S = 5.0, 60.0
+"""How long what people read may take at the end: who runs on is waited for by a kubelet, and who
+runs once has just made all of it."""
 DEFAULT_SCHEDULER = "default-scheduler"
 _NAMESPACE_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 log = logging.getLogger(__name__)
@@ -223,9 +226,10 @@ class _Live:
             limits=WriteLimits(in_flight=in_flight),
             seed=os.getpid(),
         )
-        for part in (publisher, writer):
-            part.start()
-            self._closing.callback(part.stop)
+        publisher.start()
+        self._closing.callback(publisher.stop, ONCE_PUBLISH_S if self._options.once else PUBLISH_S)
+        writer.start()
+        self._closing.callback(writer.stop)
         self.recorder = LiveRecorder(self.metrics, self.clock, publisher, self.records)
         cluster = KubeCluster(self.cache, writer, self.clock)
         return self._process(cluster, elector)

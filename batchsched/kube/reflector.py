@@ -107,7 +107,7 @@ class Reflector:
         self.problem = ""
         """Why it does not mirror now, if it does not."""
         self.lists = 0
-        """How often all was listed."""
+        """How often all was listed; a kind that is not served is not."""
         self._connection, self._sink, self._random = connection, sink, random
         self._pace = pace or Pace()
         self._failures = 0
@@ -174,11 +174,11 @@ class Reflector:
                 read = self.reader.read(at.version, raw)
                 if read is not None and read[1] is not None:
                     nouns[read[0]] = read[1]
+        self.lists += 1
         self._taken(nouns)
         return version
 
     def _taken(self, nouns: Mapping[Key, Any]) -> None:
-        self.lists += 1
         self.problem = ""
         self._sink.listed(self.resource.kind, nouns)
 

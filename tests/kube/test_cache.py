@@ -176,6 +176,14 @@ def test_what_is_not_up_to_date_says_why(api: FakeApi) -> None:
         until(lambda: "403 namespaces is forbidden" in str(cache.problems()), woken)
 
 
+def test_lists_after_the_first_are_counted(api: FakeApi) -> None:
+    with caching(api) as (cache, woken):
+        until(cache.synced, woken)
+        assert not any(cache.restarts().values()), "kinds that are not served are not listed"
+        api.tell(PODS, "ERROR", {"kind": "Status", "code": 410})
+        until(lambda: cache.restarts()["pods"] > 0, woken)
+
+
 def test_what_cannot_be_read_can_be_asked_for(api: FakeApi) -> None:
     api.put(PODS, pod("bad", cpu="many"))
     with caching(api) as (cache, woken):
