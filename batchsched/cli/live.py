@@ -104,7 +104,7 @@ def profiles_of(
 def effort_of(configuration: SchedulerConfiguration) -> Effort:
     """The limits of each solve."""
     solve = configuration.solve
-    return Effort(solve.time_limit, solve.workers, solve.seed)
+    return Effort(solve.time_limit, solve.polish_time_limit, solve.workers, solve.seed)
 
 
 def lease_of(configuration: SchedulerConfiguration) -> LeaseSettings:

@@ -97,6 +97,11 @@ class Nominated:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """Everybody was told of who was there when we started: nobody is being created just now."""
+
+
+@dataclass(frozen=True, slots=True)
 class LostLease:
     """Another process leads; nothing more may be bound."""
 
@@ -117,6 +122,7 @@ Event: TypeAlias = (
     | Bound
     | BindFailed
     | Nominated
+    | Listed
     | LostLease
     | WonLease
 )

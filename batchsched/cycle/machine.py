@@ -1,12 +1,14 @@
 """The machine: what it answers to each event; ``table`` says when it does which."""
 
 from collections.abc import Collection, Iterable
+from math import inf
 
 from batchsched.cycle.events import (
     BindFailed,
     Bound,
     ClusterChanged,
     Event,
+    Listed,
     LostLease,
     Nominated,
     PlanReady,
@@ -190,7 +192,7 @@ class Cycle:
                 # A half-started gang tries again at once, the first time: others want its room.
                 first = self.queue.is_partial(key) and not self.queue.entries[key].attempts
                 instructions += self._rest(key, f"not bound: {reason}", now_s, helped=first)
-        self._end_of_binding()
+        self._answered(event.pod)
         return instructions
 
     def _nominated_before(self, event: Nominated, now_s: float) -> list[Instruction]:
@@ -198,6 +200,10 @@ class Cycle:
         known = all(b.pod in entries and entries[b.pod].uid == b.uid for b in event.bindings)
         if known and all(self._is_at(b.pod, Place.READY) for b in event.bindings):
             self._keep(event.bindings, event.victims, now_s)
+        return []
+
+    def _listed(self, event: Listed, now_s: float) -> list[Instruction]:
+        self.queue.last_s = -inf
         return []
 
     def _lost_lease(self, event: LostLease, now_s: float) -> list[Instruction]:
@@ -337,10 +343,8 @@ class Cycle:
         return found or next((unit for unit in self._units.values() if pod in unit), ())
 
     def _answered(self, key: PodKey) -> None:
-        if self._units.pop(key, None) is not None:
-            self._end_of_binding()
-
-    def _end_of_binding(self) -> None:
+        """Wait for a pod no more; the last answer ends the binding."""
+        self._units.pop(key, None)
         if self.state is State.BINDING and not self._units:
             self.state = State.COLLECTING
 
@@ -371,12 +375,9 @@ class Cycle:
 
     def _tell_of_short_gangs(self, now_s: float) -> list[Instruction]:
         """Tell people which gangs wait for members, once nobody is making them any more."""
-        instructions: list[Instruction] = []
-        for gang in self.queue.take_short(now_s - self.timing.window_max_s):
-            message = f"gang {gang.name[0]}/{gang.name[1]} waits: {gang.lacks}"
-            for key in sorted(gang.pending):
-                instructions += self._announce(key, "GangWaiting", message)
-        return instructions
+        gangs = self.queue.take_short(now_s - self.timing.window_max_s)
+        told = [(key, gang.lacks) for gang in gangs for key in sorted(gang.pending)]
+        return [each for key, why in told for each in self._announce(key, "GangWaiting", why)]
 
     def _is_at(self, key: PodKey, place: Place = Place.SOLVING) -> bool:
         entry = self.queue.entries.get(key)
@@ -388,9 +389,8 @@ class Cycle:
     def validate(self) -> None:
         """Assert what must hold between any two events; tests call it after each."""
         self.queue.validate()
-        at = {place: set() for place in Place}  # type: dict[Place, set[PodKey]]
-        for key, entry in self.queue.entries.items():
-            at[entry.place].add(key)
+        entries = self.queue.entries.items()
+        at = {place: {key for key, each in entries if each.place is place} for place in Place}
         assert self.state is State.SOLVING or not at[Place.SOLVING], "solving in another state"
         assert self.state is State.BINDING or not at[Place.BINDING], "binding in another state"
         assert (self.state is State.BINDING) == bool(self._units), "binding, and nothing to answer"

@@ -73,7 +73,8 @@ class Members:
     @property
     def lacks(self) -> str:
         """How many of those that it needs there are, for people."""
-        return f"{self.members} of its minimum of {self.min_count} pods exist"
+        there = f"{self.members} of its minimum of {self.min_count} pods exist"
+        return f"gang {self.name[0]}/{self.name[1]} waits: {there}"
 
     @property
     def partial(self) -> bool:

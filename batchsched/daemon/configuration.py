@@ -118,6 +118,8 @@ class SolveSettings(_Strict):
     """The limits of a window's solve."""
 
     time_limit: Duration = _after("10s")
+    polish_time_limit: Duration = _after("500ms")
+    """What preferences and packing may take of it, when it is known who is placed."""
     workers: Annotated[int, Field(ge=0, le=1024)] = 0
     """0: all cores."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0

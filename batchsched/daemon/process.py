@@ -10,7 +10,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from batchsched.cycle import ClusterChanged, Cycle, LostLease, Place, PodKey, State, WonLease
+from batchsched.cycle import (
+    ClusterChanged,
+    Cycle,
+    Listed,
+    LostLease,
+    Place,
+    PodKey,
+    State,
+    WonLease,
+)
 from batchsched.daemon.health import Health
 from batchsched.daemon.loop import Loop
 from batchsched.daemon.metrics import Gauges, Metrics, queue_gauges
@@ -109,6 +118,7 @@ class Process:
         """Run to the end; give how many of the pods that waited at the start still do."""
         if self._sync():
             self._parts.loop.start()
+            self._parts.loop.tell(Listed())
             self._wanted = self._left = frozenset(self.cycle.queue.entries)
             log.info("the cluster is read", extra={"waiting": len(self._wanted)})
             while not self._stopping and not (self._once and self._is_done()):

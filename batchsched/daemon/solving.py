@@ -40,12 +40,14 @@ class Effort:
     """The limits of a solve; ``workers`` 0 means all cores."""
 
     time_limit_s: float = 10.0
+    polish_s: float | None = None
     workers: int = 0
     seed: int = 0
 
     def limits(self) -> Limits:
         """In the words of the solver."""
-        return Limits(self.time_limit_s, self.workers or cores(), self.seed)
+        workers = self.workers or cores()
+        return Limits(self.time_limit_s, workers, self.seed, polish_s=self.polish_s)
 
 
 def cores() -> int:

@@ -27,12 +27,17 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long and how hard to try; ``deterministic`` counts work instead of time."""
+    """How long and how hard to try; ``deterministic`` counts work instead of time.
+
+    ``polish_s`` is what all tiers may take together that come after those of placed pods and of
+    disruption: where pods wait to be bound, a little less packing is better than seconds.
+    """
 
     time_limit_s: float = 10.0
     workers: int = 1
     seed: int = 0
     deterministic: bool = False
+    polish_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,8 @@ class _Solve:
         self.flights: list[Flight] = []
         self.results: list[list[TierResult]] = []
         """Of each flight."""
+        self._polished_at_s: float | None = None
+        """What is left of the budget when no more may be polished; None before that begins."""
 
     def _first_point(self) -> Incumbent:
         """The start, to be completed."""
@@ -131,7 +138,7 @@ class _Solve:
         x = self._fly_from(0, self._start(targets))
         for _ in range(AGAIN_MAX):
             i = next((i for i, own in enumerate(self.results) if not _optimal(own)), None)
-            if i is None or self.budget.remaining_s < self._again_s:
+            if i is None or self._may_take_s(i) < self._again_s:
                 break
             x = self._fly_on(i, x)
         return Solution(x, tuple(chain.from_iterable(self.results)), self.seconds)
@@ -158,7 +165,16 @@ class _Solve:
     def _share_s(self, i: int) -> float:
         """What a flight may take of the time that is left."""
         weights = [sum(_weight(stage.tier) for stage in stages) for stages in self.stages]
-        return self.budget.remaining_s * weights[i] / sum(weights[i:])
+        return self._may_take_s(i) * weights[i] / sum(weights[i:])
+
+    def _may_take_s(self, i: int) -> float:
+        """What this flight and those after it may take of the time that is left."""
+        left_s, polish_s = self.budget.remaining_s, self.limits.polish_s
+        if polish_s is None or any(_leads_or_disrupts(stage.tier) for stage in self.stages[i]):
+            return left_s
+        if self._polished_at_s is None:
+            self._polished_at_s = max(left_s - polish_s, 0.0)
+        return max(left_s - self._polished_at_s, 0.0)
 
     def _held(self, i: int) -> list[TierResult]:
         """What a flight has to hold; passing tiers before a lasting one are over with it."""
@@ -243,7 +259,9 @@ class _Solve:
             self.model, program, tiers, x, self._work, self._first_point if first else None
         )
         self.flights.append(flight)
-        flight.run(share_s, None if first else lambda: self._repacked(program, objective))
+        # Another start takes as long as the first: where there is no time for it, do without.
+        another = not first and share_s >= self.seconds["greedy"]
+        flight.run(share_s, (lambda: self._repacked(program, objective)) if another else None)
         flight.start_from(reprieved(self.model, flight.point))
         self.results.append(self._results(i))
         return flight.point.x
@@ -324,6 +342,11 @@ def _flights(stages: Sequence[Stage]) -> list[list[Stage]]:
 def _over(stage: Stage) -> tuple[int, int, bool]:
     """What the stages of a flight have in common."""
     return stage.width, stage.height, _leads(stage.tier)
+
+
+def _leads_or_disrupts(tier: Tier) -> bool:
+    """Whether people would wait for it."""
+    return _leads(tier) or tier.name.startswith("disruption")
 
 
 def _leads(tier: Tier) -> bool:

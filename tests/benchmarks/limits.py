@@ -17,12 +17,15 @@ def broken(rows: Sequence[Row], limits: dict[str, dict[str, Any]]) -> Iterator[s
 
     Args:
         rows: What was measured.
-        limits: For each pattern of names, ``FIGURE_max``, ``FIGURE_min`` or ``FIGURE_is``.
+        limits: For each pattern of names, ``FIGURE_max``, ``FIGURE_min`` or ``FIGURE_is``; where
+            several patterns limit the same, the last one holds.
     """
     for row in rows:
-        for pattern, asked in limits.items():
+        asked: dict[str, Any] = {}
+        for pattern, limit in limits.items():
             if fnmatchcase(row["name"], pattern):
-                yield from _broken(row, asked)
+                asked |= limit
+        yield from _broken(row, asked)
 
 
 def read_limits() -> dict[str, dict[str, Any]]:

@@ -34,6 +34,12 @@ def test_a_limit_of_other_rows_or_other_figures_says_nothing() -> None:
     assert not list(broken([{"name": "backlog of 3", "solve_s": 1.0}], limits))
 
 
+def test_of_two_limits_on_the_same_figure_the_last_holds() -> None:
+    limits: dict[str, dict[str, Any]] = {"*": {"rows_max": 1}, "* by a rival": {"rows_max": 9}}
+    rows = [{"name": "backlog of 3", "rows": 5}, {"name": "backlog of 3 by a rival", "rows": 5}]
+    assert list(broken(rows, limits)) == ["backlog of 3: rows is 5, rows_max = 1"]
+
+
 def test_every_limit_is_of_a_known_form() -> None:
     endings = ("_max", "_min", "_is")
     limits = [limit for asked in read_limits().values() for limit in asked]

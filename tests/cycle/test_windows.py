@@ -12,6 +12,7 @@ from batchsched.cycle import (
     Cycle,
     Dump,
     Event,
+    Listed,
     LostLease,
     PlanReady,
     PodGone,
@@ -61,6 +62,11 @@ def test_a_due_window_closes_whatever_is_told_then(cycle: Cycle, late: Event) ->
     cycle.handle(PodPending(A), 10.0)
     assert cycle.handle(late, 11.0) == [solve(1, "a")]
     assert cycle.state is State.SOLVING
+
+
+def test_who_was_there_before_us_need_not_wait_for_quiet(cycle: Cycle) -> None:
+    cycle.handle(PodPending(A), 10.0)
+    assert cycle.handle(Listed(), 10.0) == [solve(1, "a")]
 
 
 def test_a_window_closes_at_its_limit_however_busy_the_queue_is(cycle: Cycle) -> None:

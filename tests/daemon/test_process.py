@@ -184,12 +184,7 @@ def test_a_standby_binds_nothing_and_is_ready() -> None:
 def test_the_end_begins_nothing_and_waits_for_what_is_under_way() -> None:
     stage = Stage()
     stage.create("a", 1)
-
-    def script(turn: int) -> None:
-        if turn == 1:
-            stage.process.stop()
-
-    stage.wake.script = script
+    stage.process.stop()
     assert stage.process.run() == 1
     assert not stage.placed
     assert stage.process._parts.loop.idle()
