@@ -303,7 +303,16 @@ def test_who_lost_the_lease_takes_note_of_what_was_written(solving: Cycle, gang:
     assert solving.handle(WonLease(), 1.2) == [Solve(2, (G.key,), "partial")]
 
 
-def test_a_pod_bound_by_somebody_else_ends_its_binding(solving: Cycle) -> None:
+def test_a_watch_may_show_a_binding_before_it_is_answered(solving: Cycle) -> None:
     solving.handle(PlanReady(1, (binding("a"),)), 1.0)
     assert solving.handle(PodHeld(A.key, A.uid), 1.0) == []
+    assert str(solving.state) == "Binding"
+    assert solving.handle(bound("a"), 1.0) == [scheduled("a")]
+    assert str(solving.state) == "Collecting"
+
+
+def test_a_pod_bound_by_somebody_else_is_no_failure(solving: Cycle) -> None:
+    solving.handle(PlanReady(1, (binding("a"),)), 1.0)
+    solving.handle(PodHeld(A.key, A.uid), 1.0)
+    assert solving.handle(BindFailed(A.key, "409 Conflict"), 1.0) == []
     assert str(solving.state) == "Collecting"
