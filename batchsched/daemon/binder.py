@@ -58,7 +58,8 @@ class Binder:
         self._cluster, self._assumed, self._room = cluster, assumed, room
         self._waiting: deque[_Job] = deque()
         self._active: dict[_Job, None] = {}
-        self._job_of: dict[Write, _Job | None] = {}
+        self._jobs_of: dict[Write, deque[_Job | None]] = {}
+        """Of each write in flight, who waits for its answer; equal ones may be, one after the other."""
         self._loose: deque[Write] = deque()
 
     def bind(self, unit: Unit, notes: Pairs = ()) -> None:
@@ -118,7 +119,7 @@ class Binder:
 
     def idle(self) -> bool:
         """Whether all that was asked for is done and answered."""
-        return not (self._waiting or self._active or self._loose or self._job_of)
+        return not (self._waiting or self._active or self._loose or self._jobs_of)
 
     def step(self) -> list[Event]:
         """Take answers in and begin what may be begun, until nothing moves; never waits."""
@@ -132,13 +133,21 @@ class Binder:
     def _answers(self, events: list[Event]) -> bool:
         answers = self._cluster.answers()
         for answer in answers:
-            job = self._job_of.pop(answer.write)
+            job = self._answered(answer.write)
             if job is not None:
                 job.in_flight -= 1
                 self._take(job, answer.write, answer.refusal, events)
                 if not job.in_flight and not job.unwritten:
                     self._advance(job, events)
         return bool(answers)
+
+    def _answered(self, write: Write) -> _Job | None:
+        """Whose write this was; None if nobody's."""
+        jobs = self._jobs_of[write]
+        job = jobs.popleft()
+        if not jobs:
+            del self._jobs_of[write]
+        return job
 
     def _take(self, job: _Job, write: Write, refusal: str | None, events: list[Event]) -> None:
         """Take in what became of one write."""
@@ -190,7 +199,7 @@ class Binder:
         """The next write, counted as in flight."""
         if self._loose:
             write = self._loose.popleft()
-            self._job_of[write] = None
+            self._jobs_of.setdefault(write, deque()).append(None)
             return write
         job = next((job for job in self._active if job.unwritten), None)
         while job is None and self._waiting:
@@ -199,7 +208,7 @@ class Binder:
             return None
         write = job.unwritten.popleft()
         job.in_flight += 1
-        self._job_of[write] = job
+        self._jobs_of.setdefault(write, deque()).append(job)
         return write
 
     def _admit(self, job: _Job, events: list[Event]) -> _Job | None:

@@ -239,6 +239,15 @@ def test_what_was_in_flight_when_the_lease_was_lost_is_assumed_if_it_was_done() 
     }
 
 
+def test_equal_writes_may_be_in_flight_at_once() -> None:
+    stage = Stage()
+    stage.binder.withdraw((G,))
+    stage.binder.withdraw((G,))
+    stage.answer_all()
+    assert stage.api.log == [NominateWrite(G.pod, G.uid, None)] * 2
+    assert stage.binder.idle()
+
+
 @pytest.mark.parametrize("named", [G.pod, H.pod])
 def test_a_unit_that_waits_can_be_taken_back_whole(named: tuple[str, str]) -> None:
     stage = Stage(in_flight=1)
