@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.controlplane.account import scheduler_kubeconfig
 from tests.controlplane.api import Api
 from tests.controlplane.fixtures import own_namespace
 from tests.controlplane.objects import create_nodes, create_pods, make_node, make_pod
@@ -20,6 +21,7 @@ from tests.controlplane.plane import ControlPlane
 from tests.controlplane.proxy import Call, Fate, Proxy
 from tests.controlplane.scheduling import Scheduler, half_started, make_gang, nodes_of
 from tests.controlplane.waiting import wait_for
+from tests.deploy.audit import ACCOUNT
 
 GANGS, SIZE, SINGLES = 5, 3, 3
 SAMPLE = 6
@@ -44,7 +46,8 @@ class Scene:
 
     def __init__(self, plane: ControlPlane, namespace: str, folder: Path) -> None:
         self.api, self.namespace = plane.api(), namespace
-        self.proxy = Proxy(self.api)
+        scheduler_kubeconfig(plane)
+        self.proxy = Proxy(plane.api(ACCOUNT))
         self.scheduler = Scheduler(self.proxy.kubeconfig(folder), folder)
 
     def writes(self) -> list[Call]:

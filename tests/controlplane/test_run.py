@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.controlplane.account import LEASE, scheduler_kubeconfig
 from tests.controlplane.api import Api, collection
 from tests.controlplane.objects import create_nodes, create_pods, make_node, make_pod
 from tests.controlplane.plane import ControlPlane
@@ -36,13 +37,22 @@ def configured(folder: Path, **fields: Any) -> Path:
     """A configuration file; nothing is listened on unless it says so."""
     head = {"apiVersion": "batchsched.io/v1alpha1", "kind": "SchedulerConfiguration"}
     quiet = {"healthzBindAddress": "", "metricsBindAddress": "", "logging": {"level": "debug"}}
+    quiet |= {"leaderElection": LEASE}
     file = folder / "config.yaml"
     file.write_text(yaml.safe_dump({**head, **quiet, **fields}), encoding="utf-8")
     return file
 
 
 def once(plane: ControlPlane, config: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    command = [*RUN, "--once", "--config", str(config), "--kubeconfig", str(plane.admin), *more]
+    command = [
+        *RUN,
+        "--once",
+        "--config",
+        str(config),
+        "--kubeconfig",
+        str(scheduler_kubeconfig(plane)),
+        *more,
+    ]
     return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
 
@@ -123,7 +133,8 @@ def test_it_serves_is_asked_for_its_state_and_releases_the_lease_when_it_ends(
     api, address = clean_control_plane.api(), f"127.0.0.1:{free_port()}"
     create_nodes(api, [make_node("n1")])
     config = configured(tmp_path, healthzBindAddress=address, metricsBindAddress=address)
-    arguments = ["--config", str(config), "--kubeconfig", str(clean_control_plane.admin)]
+    account = scheduler_kubeconfig(clean_control_plane)
+    arguments = ["--config", str(config), "--kubeconfig", str(account)]
     with running(*arguments) as process:
         create_pods(api, namespace, [ours("first", "1")])
         until_placed(api, namespace, 1)
@@ -138,17 +149,18 @@ def test_it_serves_is_asked_for_its_state_and_releases_the_lease_when_it_ends(
         _, told = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, told
     assert "state" in {line["msg"] for line in lines_of(told)}
-    leases = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
+    leases = "/apis/coordination.k8s.io/v1/namespaces/batchsched/leases"
     assert not api.get(f"{leases}/batchsched")["spec"]["holderIdentity"]
 
 
 def test_two_replicas_bind_every_pod_once(
     clean_control_plane: ControlPlane, namespace: str, tmp_path: Path
 ) -> None:
-    api, lease = clean_control_plane.api(), {"leaseDuration": "3s", "renewDeadline": "2s"}
+    api, lease = clean_control_plane.api(), {**LEASE, "leaseDuration": "3s", "renewDeadline": "2s"}
     create_nodes(api, [make_node("n1", {"cpu": "64"})])
     config = configured(tmp_path, leaderElection={**lease, "retryPeriod": "500ms"})
-    arguments = ["--config", str(config), "--kubeconfig", str(clean_control_plane.admin)]
+    account = scheduler_kubeconfig(clean_control_plane)
+    arguments = ["--config", str(config), "--kubeconfig", str(account)]
     with running(*arguments) as first, running(*arguments) as second:
         create_pods(api, namespace, [ours(f"a{i}", "1") for i in range(10)])
         until_placed(api, namespace, 10)
@@ -171,8 +183,8 @@ def test_a_shadow_writes_nothing_and_says_what_it_would_have_done(
     api = clean_control_plane.api()
     create_nodes(api, [make_node("n1")])
     create_pods(api, namespace, [make_pod("a", {"cpu": "1"}), make_pod("b", {"cpu": "9"})])
-    admin = str(clean_control_plane.admin)
-    command = [*RUN, "--dry-run", "--once", "--kubeconfig", admin]
+    account = str(scheduler_kubeconfig(clean_control_plane))
+    command = [*RUN, "--dry-run", "--once", "--kubeconfig", account]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert not nodes_of(api, namespace)
