@@ -11,9 +11,9 @@ tried by dry-run first, so that nobody leaves for a unit that cannot have all it
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from batchsched.cycle import BindFailed, Binding, Bound, Event, PodKey, Victim
+from batchsched.cycle import Announce, BindFailed, Binding, Bound, Event, PodKey, Victim
 from batchsched.daemon.assumed import Assumed
 from batchsched.daemon.ports import (
     BindWrite,
@@ -51,11 +51,19 @@ class Binder:
         cluster: Where to write.
         assumed: Told of what is written before watches show it.
         room: Gives the room as it is now, up to date with all that watches have shown.
+        announce: Told of each pod that was made to leave.
     """
 
-    def __init__(self, cluster: Cluster, assumed: Assumed, room: Callable[[], Room]) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        assumed: Assumed,
+        room: Callable[[], Room],
+        announce: Callable[[Announce], None] = lambda _: None,
+    ) -> None:
         """Start with nothing to do."""
         self._cluster, self._assumed, self._room = cluster, assumed, room
+        self._announce = announce
         self._waiting: deque[_Job] = deque()
         self._active: dict[_Job, None] = {}
         self._jobs_of: dict[Write, deque[_Job | None]] = {}
@@ -72,9 +80,8 @@ class Binder:
 
     def preempt(self, unit: Unit, victims: tuple[Victim, ...]) -> None:
         """Queue a unit to have its nodes kept, and its victims evicted."""
-        cause = f"Preempted for {'/'.join(unit[0].pod)}"
-        tries = [EvictWrite(v.pod, v.uid, cause, dry_run=True) for v in victims]
-        evictions = [EvictWrite(v.pod, v.uid, cause) for v in victims]
+        evictions = [EvictWrite(v.pod, v.uid, _cause(v, unit)) for v in victims]
+        tries = [replace(write, dry_run=True) for write in evictions]
         steps: list[Step] = [tries, _nominations(unit), evictions]
         self._waiting.append(_Job(unit, deque(steps), victims))
 
@@ -134,6 +141,8 @@ class Binder:
         answers = self._cluster.answers()
         for answer in answers:
             job = self._answered(answer.write)
+            if answer.refusal is None:
+                self._tell(answer.write)
             if job is not None:
                 job.in_flight -= 1
                 self._take(job, answer.write, answer.refusal, events)
@@ -148,6 +157,13 @@ class Binder:
         if not jobs:
             del self._jobs_of[write]
         return job
+
+    def _tell(self, write: Write) -> None:
+        """Tell people of whom we made leave."""
+        if isinstance(write, DeleteWrite):
+            self._announce(Announce(write.pod, write.uid, "GangReleased", write.message))
+        elif isinstance(write, EvictWrite) and not write.dry_run:
+            self._announce(Announce(write.pod, write.uid, "Preempted", write.message))
 
     def _take(self, job: _Job, write: Write, refusal: str | None, events: list[Event]) -> None:
         """Take in what became of one write."""
@@ -228,6 +244,13 @@ class Binder:
         self._active[job] = None
         self._advance(job, events)
         return job
+
+
+def _cause(victim: Victim, unit: Unit) -> str:
+    """For whom a victim leaves, in kube-scheduler's words and the name that people know."""
+    waiting = [binding for binding in unit if binding.pod in victim.waiting] or unit
+    first = waiting[0]
+    return f"Preempted by pod {first.uid} ({'/'.join(first.pod)}) on node {first.node}"
 
 
 def _nominations(unit: Unit) -> Step:

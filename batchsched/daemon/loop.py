@@ -101,7 +101,7 @@ class Loop:
         """Do nothing yet."""
         self.cycle, self._ports, self._schedulers = cycle, ports, schedulers
         self._assumed = Assumed()
-        self._binder = Binder(ports.cluster, self._assumed, self._room_now)
+        self._binder = Binder(ports.cluster, self._assumed, self._room_now, ports.recorder.announce)
         self._open: _Open | None = None
         self._room: Room | None = None
         self._kept: dict[PodKey, tuple[str, Pairs]] = {}

@@ -24,7 +24,7 @@ from tests.controlplane.waiting import wait_for
 from tests.deploy.audit import ACCOUNT
 
 GANGS, SIZE, SINGLES = 5, 3, 3
-SAMPLE = 6
+SAMPLE = 4
 """How many of the calls are tried by default: each takes seconds."""
 
 

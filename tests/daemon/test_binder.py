@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from batchsched.cycle import BindFailed, Binding, Bound, Event, Victim
+from batchsched.cycle import Announce, BindFailed, Binding, Bound, Event, Victim
 from batchsched.daemon.assumed import Assumed
 from batchsched.daemon.binder import Binder, deletions
 from batchsched.daemon.ports import (
@@ -63,7 +63,8 @@ class Stage:
 
     def __init__(self, in_flight: int = 8) -> None:
         self.api, self.assumed, self.room = Api(in_flight), Assumed(), Room(SNAPSHOT)
-        self.binder = Binder(self.api, self.assumed, lambda: self.room)
+        self.told: list[Announce] = []
+        self.binder = Binder(self.api, self.assumed, lambda: self.room, self.told.append)
         self.events: list[Event] = []
 
     def step(self) -> None:
@@ -175,13 +176,14 @@ def test_victims_are_tried_before_any_of_them_leaves() -> None:
     unit = (binding("a", "n1"),)
     stage.binder.preempt(unit, (victim,))
     stage.answer_all()
-    message = "Preempted for default/a"
+    message = f"Preempted by pod {A.uid} (default/a) on node n1"
     assert stage.api.log == [
         EvictWrite(VICTIM.key, VICTIM.uid, message, dry_run=True),
         NominateWrite(A.pod, A.uid, "n1"),
         EvictWrite(VICTIM.key, VICTIM.uid, message),
     ]
     assert not stage.events
+    assert stage.told == [Announce(VICTIM.key, VICTIM.uid, "Preempted", message)]
     (known,) = (pod for pod in stage.assumed.over(SNAPSHOT).pods if pod.key == A.pod)
     assert known.nominated_node == "n1"
 
@@ -268,4 +270,5 @@ def test_what_belongs_to_no_unit_is_written_first_and_only_once() -> None:
     assert stage.api.open == [DeleteWrite(G.pod, G.uid, "its gang")]
     stage.api.answer(0, "404 Not Found")
     stage.answer_all()
+    assert not stage.told, "it was not we who deleted it"
     assert stage.api.log[1:] == [BindWrite(A)]
