@@ -67,7 +67,7 @@ class Binder:
         self._waiting: deque[_Job] = deque()
         self._active: dict[_Job, None] = {}
         self._jobs_of: dict[Write, deque[_Job | None]] = {}
-        """Of each write in flight, who waits for its answer; equal ones may be, one after the other."""
+        """Of each write in flight, who waits for its answer; several where writes are equal."""
         self._loose: deque[Write] = deque()
 
     def bind(self, unit: Unit, notes: Pairs = ()) -> None:
