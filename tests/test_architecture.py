@@ -110,7 +110,7 @@ def test_a_forbidden_import_is_noticed(
         ("report/new", "import pandas"),
         ("sim/new", "import pandas, random, time"),
         ("daemon/new", "import time, logging"),
-        ("kube/new", "import time, urllib3, kubernetes.config"),
+        ("kube/new", "import time, http.client, kubernetes.config"),
         ("cli/new", "import os, batchsched.report, batchsched.sim"),
         ("constraints/new", "import batchsched.solver, batchsched.plan"),
     ],

@@ -22,7 +22,6 @@ def set_up(form: Literal["json", "text"], level: str, stream: TextIO | None = No
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    logging.getLogger("urllib3").setLevel(logging.WARNING)  # it tells of every connection
 
 
 class JsonLines(logging.Formatter):

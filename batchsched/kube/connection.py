@@ -1,11 +1,11 @@
 """One connection to an API server: who we are, and how bytes go there and back.
 
 Credentials are read by the ``kubernetes`` client (kubeconfig files, contexts, exec plug-ins, tokens
-that are renewed, in-cluster), and so is the pool made (TLS, proxies, server names): there kubectl's
-conventions are long, and the client knows them. Its API classes are not used. They decode every
-object strictly, which takes seconds for a few thousand pods, fails a whole list for one odd object,
-and makes an error of a binding that was written. Here a request is a method, a path and JSON, and
-an answer of whatever status but 401 is a value.
+that are renewed, in-cluster): there kubectl's conventions are long, and the client knows them. Its
+API classes are not used. They decode every object strictly, which takes seconds for a few thousand
+pods, fails a whole list for one odd object, and makes an error of a binding that was written. Here
+a request is a method, a path and JSON, and an answer of whatever status but 401 is a value. Bytes
+go over ``transport``, made from the client's configuration.
 
 Does not know what any object means, and retries nothing: what may be tried again, how often and
 until when, is known only by who asks.
@@ -14,29 +14,30 @@ until when, is known only by who asks.
 from __future__ import annotations
 
 import os
+import ssl
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import orjson
-import urllib3
 import yaml
 
 from batchsched import __version__
 from batchsched.kube.errors import RefusedError, UnauthorizedError, UnreachableError
+from batchsched.kube.transport import Address, Route, Transport
 from batchsched.snapshot.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from http.client import HTTPResponse
 
     from kubernetes.client import Configuration
-    from urllib3 import BaseHTTPResponse
 
 UNAUTHORIZED, OK = 401, 200
-CONNECT_TIMEOUT_S = 10.0
 LINE_BYTES_MAX = 32 * 1024**2
 """Of a watch. What etcd stores is below 2 MiB; written as an event it may grow."""
 CHUNK_BYTES = 1024**2
@@ -50,7 +51,7 @@ class Reply:
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Their names in any case."""
+    """Their names in lower case."""
 
     def json(self) -> Any:
         """The body as a value; ``None`` where it is no JSON."""
@@ -71,7 +72,7 @@ class Reply:
     @property
     def retry_after_s(self) -> float | None:
         """After how long the server wants to be asked again (``Retry-After``), if it says so."""
-        text = self.headers.get("Retry-After") or ""
+        text = self.headers.get("retry-after") or ""
         return float(text) if text.isascii() and text.isdigit() else None
 
     def refusal(self, what: str) -> RefusedError:
@@ -83,14 +84,16 @@ class Connection:
     """An API server and our credentials there; safe to use from many threads."""
 
     def __init__(self, configuration: Configuration, connections_max: int = 32) -> None:
-        """Make the pool; nothing is sent yet."""
-        from kubernetes.client.rest import RESTClientObject
+        """Send nothing yet.
 
-        configuration.connection_pool_maxsize = connections_max
-        configuration.retries = False  # see the module: who asks knows whether it may be repeated
-        configuration.keep_alive = True  # or a watch would not notice a path that is dead
+        Raises:
+            InputError: The address of the server, or of the proxy, is none.
+        """
         self._configuration = configuration
-        self._pool: urllib3.PoolManager = RESTClientObject(configuration).pool_manager
+        try:
+            self._transport = Transport(_route(configuration), connections_max)
+        except ValueError as error:
+            raise InputError(str(error)) from None
         self._renewing = threading.Lock()
         self.host: str = configuration.host.rstrip("/")
 
@@ -141,14 +144,8 @@ class Connection:
         if data is not None:
             headers["Content-Type"] = content_type
         with _unreachable(what):
-            answer = self._pool.request(
-                method,
-                self._url(path, query),
-                body=data,
-                headers=headers,
-                timeout=urllib3.Timeout(total=timeout_s),
-            )
-            reply = Reply(answer.status, answer.data, answer.headers)
+            answer = self._transport.request(method, _url(path, query), data, headers, timeout_s)
+        reply = Reply(answer.status, answer.body, answer.headers)
         if reply.status == UNAUTHORIZED:
             raise UnauthorizedError(what, reply.reason)
         return reply
@@ -169,28 +166,17 @@ class Connection:
             RefusedError: Another status than 200.
         """
         what = f"watch {path}"
-        timeout = urllib3.Timeout(connect=min(CONNECT_TIMEOUT_S, idle_s), read=idle_s)
-        with _unreachable(what):
-            answer = self._pool.request(
-                "GET",
-                self._url(path, query),
-                headers=self._headers(),
-                timeout=timeout,
-                preload_content=False,
-            )
-        try:
+        with (
+            _unreachable(what),
+            self._transport.stream(_url(path, query), self._headers(), idle_s) as answer,
+        ):
             if answer.status != OK:
                 _refuse(what, answer)
             yield from _lines(what, answer)
-        finally:
-            answer.close()
 
     def close(self) -> None:
         """Close what is idle; what is under way ends by itself."""
-        self._pool.clear()
-
-    def _url(self, path: str, query: Mapping[str, str] | None) -> str:
-        return f"{self.host}{path}?{urlencode(query)}" if query else f"{self.host}{path}"
+        self._transport.close()
 
     def _headers(self) -> dict[str, str]:
         """Who we are; tokens are renewed here, when it is time, by one thread for all."""
@@ -235,32 +221,67 @@ def _configuration(kubeconfig: str | None, context: str | None) -> Configuration
 _ADVICE = "name a file with --kubeconfig or KUBECONFIG, or run in a cluster"
 
 
+def _route(configuration: Configuration) -> Route:
+    """How to get to the server that a configuration names.
+
+    Raises:
+        ValueError: The address of the server, or of the proxy, is none.
+    """
+    from kubernetes.client.rest import should_bypass_proxies
+
+    proxy, host = configuration.proxy, configuration.host
+    if proxy and should_bypass_proxies(host, no_proxy=configuration.no_proxy or ""):
+        proxy = None
+    return Route(
+        server=Address.of(host),
+        context=lambda: _tls(configuration),
+        server_name=configuration.tls_server_name or "",
+        proxy=Address.of(proxy) if proxy else None,
+        proxy_headers=dict(configuration.proxy_headers or {}),
+    )
+
+
+def _tls(configuration: Configuration) -> ssl.SSLContext:
+    """Whom we trust, and our own certificate. As lenient as kubectl with authorities' forms."""
+    data = getattr(configuration, "ca_cert_data", None)  # older clients write a file of it
+    context = ssl.create_default_context(cafile=configuration.ssl_ca_cert or None, cadata=data)
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if not configuration.verify_ssl:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if configuration.cert_file:
+        context.load_cert_chain(configuration.cert_file, configuration.key_file)
+    return context
+
+
+def _url(path: str, query: Mapping[str, str] | None) -> str:
+    return f"{path}?{urlencode(query)}" if query else path
+
+
 @contextmanager
 def _unreachable(what: str) -> Iterator[None]:
     """Name what the network did."""
     try:
         yield
-    except (urllib3.exceptions.HTTPError, OSError) as error:
+    except (HTTPException, OSError) as error:
         raise UnreachableError(what, error) from error
 
 
-def _refuse(what: str, answer: BaseHTTPResponse) -> None:
+def _refuse(what: str, answer: HTTPResponse) -> None:
     """Raise what the server said instead of a stream."""
-    with _unreachable(what):
-        reply = Reply(answer.status, answer.data, answer.headers)
+    headers = {name.lower(): value for name, value in answer.getheaders()}
+    reply = Reply(answer.status, answer.read(), headers)
     if reply.status == UNAUTHORIZED:
         raise UnauthorizedError(what, reply.reason)
     raise reply.refusal(what)
 
 
-def _lines(what: str, answer: BaseHTTPResponse) -> Iterator[bytes]:
+def _lines(what: str, answer: HTTPResponse) -> Iterator[bytes]:
     """The lines of a stream, as they come."""
     rest = b""
-    with _unreachable(what):
-        for chunk in answer.stream(CHUNK_BYTES):
-            *whole, rest = (rest + chunk).split(b"\n")
-            for line in whole:
-                if line:
-                    yield line
-            if len(rest) > LINE_BYTES_MAX:
-                raise UnreachableError(what, f"a line of more than {LINE_BYTES_MAX} bytes")
+    while chunk := answer.read1(CHUNK_BYTES):
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            if line:
+                yield line
+        if len(rest) > LINE_BYTES_MAX:
+            raise UnreachableError(what, f"a line of more than {LINE_BYTES_MAX} bytes")

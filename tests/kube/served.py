@@ -1,5 +1,6 @@
 """A server on loopback that answers as a test says, request by request."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,6 +34,8 @@ class Answer:
     chunks: Iterator[bytes] | None = None
     cut: bool = False
     """The stream ends without its end: the connection is closed."""
+    closes: bool = False
+    """The connection is closed afterwards, without a word before."""
 
 
 Answering = Callable[[Request], Answer]
@@ -53,6 +56,7 @@ class _Handler(BaseHTTPRequestHandler):
         query = dict(parse_qsl(url.query, keep_blank_values=True))
         asked = Request(self.command, url.path, query, headers, self.rfile.read(length))
         answer = type(self).answering(asked)
+        self.close_connection = self.close_connection or answer.closes
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
@@ -82,15 +86,19 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(answering: Answering) -> Iterator[str]:
+def serving(answering: Answering, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Serve on a free port, and give the address."""
     server = _Server(
         ("127.0.0.1", 0), type("Handler", (_Handler,), {"answering": staticmethod(answering)})
     )
+    if tls is not None:
+        server.socket = tls.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_address[1]}"
     finally:
         server.shutdown()
         server.server_close()
