@@ -14,6 +14,7 @@ import http.client
 import select
 import socket
 import ssl
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -170,6 +171,7 @@ class Transport:
         """Connect to nothing yet."""
         self._route, self._idle_max = route, idle_max
         self._idle: deque[_Kept] = deque()  # its ends are atomic
+        weakref.finalize(self, _close, self._idle)
 
     def request(
         self,
@@ -227,9 +229,8 @@ class Transport:
             kept.close()
 
     def close(self) -> None:
-        """Close what is idle."""
-        while self._idle:
-            self._idle.pop().close()
+        """Close what is idle; whoever forgets it is forgiven."""
+        _close(self._idle)
 
     def _usable(self) -> _Kept:
         """The connection that was idle for the shortest time, or a new one."""
@@ -247,6 +248,11 @@ class Transport:
             self._idle.append(kept)
         else:
             kept.close()
+
+
+def _close(idle: deque[_Kept]) -> None:
+    while idle:
+        idle.pop().close()
 
 
 def _headers_of(answer: http.client.HTTPResponse) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Kept connections: what is kept, what is replaced, what is never sent twice; TLS and proxies."""
 
 import datetime as dt
+import gc
 import select
 import socket
 import ssl
@@ -67,6 +68,16 @@ def test_a_request_that_may_have_arrived_is_not_sent_again() -> None:
             connection.call("POST", "/", body={})
         assert len(seen) == 2
         assert connection.call("POST", "/", body={}).status == 200
+
+
+def test_a_connection_that_nobody_has_any_more_is_closed() -> None:
+    with serving(lambda _: Answer()) as host:
+        connection = Connection(Configuration(host=host))
+        connection.call("GET", "/")
+        (idle,) = connection._transport._idle
+        del connection
+        gc.collect()
+        assert idle.sock is None
 
 
 def test_half_an_answer_is_none() -> None:
