@@ -269,10 +269,9 @@ class Loop:
 
     def _written(self) -> list[Event]:
         """Carry on with what is to be written; first see whether it may be still."""
-        now, left = self._open, self._binder.left()
-        events: list[Event] = []
+        now, events = self._open, list[Event]()
         due = self._changed and self._ports.clock.now_s() >= self._recheck_at_s
-        if now is not None and left and due:
+        if now is not None and due and (left := self._binder.left()):
             rules = self._ports.rules(now.solve.profile)
             events = self._binder.refuse(self._outdated(left, now, rules))
         return events + self._binder.step()

@@ -115,6 +115,19 @@ def test_once_tries_those_that_are_left_again_after_others_were_bound() -> None:
     assert sum(any(pod.name == "a" for pod in left) for left in tries) == 2
 
 
+def test_what_a_watch_shows_before_the_answer_comes_does_not_end_the_window(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = Stage(once=True)
+    stage.create("a", 1)
+    answers = stage.cluster.answers
+    monkeypatch.setattr(
+        stage.cluster, "answers", lambda: answers() if stage.wake.waits >= 10 else []
+    )
+    assert stage.process.run() == 0
+    assert [window.bound for window in stage.recorder.windows] == [1]
+
+
 def test_once_does_not_follow_pods_that_come_later() -> None:
     stage = Stage(once=True)
     stage.create("a", 1)
