@@ -40,6 +40,7 @@ from batchsched.kube.announcements import Reporter
 from batchsched.kube.cache import Cache
 from batchsched.kube.cluster import KubeCluster
 from batchsched.kube.connection import Connection
+from batchsched.kube.group_versions import GroupVersions
 from batchsched.kube.lease import Elector, LeaseSettings
 from batchsched.kube.publisher import Publisher
 from batchsched.kube.writer import WriteLimits, Writer
@@ -216,6 +217,7 @@ class _Live:
             busy=lambda: writer.free() < in_flight,
             dropped=self.metrics.not_published,
             may_write=lambda: allowance_s() > 0,
+            version_of=GroupVersions(self.connection, self.clock),
         )
         writer = Writer(
             self.connection,

@@ -18,6 +18,12 @@ import yaml
 
 from tests.controlplane.account import LEASE, scheduler_kubeconfig
 from tests.controlplane.api import Api, collection
+from tests.controlplane.definitions import (
+    COSCHEDULING,
+    KUBERNETES,
+    POD_GROUPS,
+    define_pod_groups,
+)
 from tests.controlplane.objects import create_nodes, create_pods, make_node, make_pod
 from tests.controlplane.plane import ControlPlane
 
@@ -125,6 +131,44 @@ def test_once_binds_what_fits_says_why_of_the_rest_and_records_it(
     assert why["message"] == "0/2 nodes are available: 2 Insufficient cpu."
     verify = ["verify", "plan.json", "snapshot.json.gz"]
     subprocess.run([*RUN[:-1], *verify], cwd=folder / solve, check=True, capture_output=True)
+
+
+def test_pod_groups_are_told_what_became_of_them(
+    clean_control_plane: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    api = clean_control_plane.api()
+    define_pod_groups(api)
+    create_nodes(api, [make_node("n1"), make_node("n2")])
+    path = {group: collection("podgroups", namespace, group=group) for group in POD_GROUPS}
+    specs = {
+        KUBERNETES: {"schedulingPolicy": {"gang": {"minCount": 2}}},
+        COSCHEDULING: {"minMember": 2},
+    }
+    for group, spec in specs.items():
+        for size, cores in (("small", "1"), ("huge", "100")):
+            name = f"{size}-{group.split('.')[1]}"
+            head = {"apiVersion": group, "kind": "PodGroup", "metadata": {"name": name}}
+            api.create(path[group], {**head, "spec": spec})
+            belongs: dict[str, Any] = {"schedulingGroup": {"podGroupName": name}}
+            if group == COSCHEDULING:
+                belongs = {"metadata": {"labels": {"scheduling.x-k8s.io/pod-group": name}}}
+            create_pods(api, namespace, [ours(f"{name}-{i}", cores, **belongs) for i in range(2)])
+    ended = once(clean_control_plane, configured(tmp_path))
+    assert ended.returncode == 0, ended.stderr
+
+    def statuses(group: str) -> dict[str, Any]:
+        found = api.get(path[group])["items"]
+        return {item["metadata"]["name"]: item["status"] for item in found}
+
+    told = {name: status["conditions"][0] for name, status in statuses(KUBERNETES).items()}
+    assert {c["type"] for c in told.values()} == {"PodGroupInitiallyScheduled"}
+    assert {name: c["status"] for name, c in told.items()} == {
+        "small-k8s": "True",
+        "huge-k8s": "False",
+    }
+    assert "Insufficient cpu" in told["huge-k8s"]["message"]
+    phases = {name: status["phase"] for name, status in statuses(COSCHEDULING).items()}
+    assert phases == {"small-x-k8s": "Scheduling", "huge-x-k8s": "Pending"}
 
 
 def test_it_serves_is_asked_for_its_state_and_releases_the_lease_when_it_ends(
