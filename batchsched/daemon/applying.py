@@ -17,7 +17,7 @@ from batchsched.daemon.assumed import Assumed
 from batchsched.daemon.binder import Binder, Unit
 from batchsched.daemon.ports import BindWrite, Clock, Cluster, EvictWrite, Write
 from batchsched.daemon.recheck import Room, outdated
-from batchsched.daemon.translation import bindings_of, plan_ready
+from batchsched.daemon.translation import bindings_of, plan_ready, volumes_by_pod
 from batchsched.plan.plan import Plan
 from batchsched.plan.verify import Check
 from batchsched.snapshot.labels import Pairs
@@ -160,10 +160,12 @@ class Applying:
     def _bind(self, units: list[Unit]) -> None:
         """Bind what is left, in order; after a refusal nothing more of its gang is written."""
         self._cluster.changes()
-        self._room = Room(self._cluster.snapshot())
+        snapshot = self._cluster.snapshot()
+        self._room = Room(snapshot)
         binder = Binder(self._cluster, self._assumed, self._room_now)
+        volumes = volumes_by_pod({b.pod: b.node for unit in units for b in unit}, snapshot)
         for unit in units:
-            binder.bind(unit, self._notes)
+            binder.bind(unit, self._notes, volumes)
         bound: set[PodKey] = set()
         refused: dict[PodKey, str] = {}
         while not binder.idle():

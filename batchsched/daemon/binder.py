@@ -10,8 +10,9 @@ tried by dry-run first, so that nobody leaves for a unit that cannot have all it
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from batchsched.cycle import Announce, BindFailed, Binding, Bound, Event, PodKey, Victim
 from batchsched.daemon.assumed import Assumed
@@ -28,6 +29,9 @@ from batchsched.snapshot.labels import Pairs
 
 Unit = tuple[Binding, ...]
 Step = Sequence[Write]
+Volumes = Mapping[PodKey, Pairs]
+"""Of each pod that needs some: claim to volume."""
+NO_VOLUMES: Volumes = MappingProxyType({})
 
 
 @dataclass(slots=True, eq=False)
@@ -70,9 +74,10 @@ class Binder:
         """Of each write in flight, who waits for its answer; several where writes are equal."""
         self._loose: deque[Write] = deque()
 
-    def bind(self, unit: Unit, notes: Pairs = ()) -> None:
-        """Queue a unit to be bound."""
-        steps: list[Step] = [[BindWrite(binding, notes=notes) for binding in unit]]
+    def bind(self, unit: Unit, notes: Pairs = (), volumes: Volumes = NO_VOLUMES) -> None:
+        """Queue a unit to be bound, with annotations, and the volumes of its pods."""
+        last = [BindWrite(b, notes=notes, volumes=volumes.get(b.pod, ())) for b in unit]
+        steps: list[Step] = [last]
         if len(unit) > 1:
             tries = [BindWrite(binding, dry_run=True, notes=notes) for binding in unit]
             steps = [tries, _nominations(unit), *steps]

@@ -7,7 +7,7 @@ while it is bound; what was written but not yet shown by a watch is not given aw
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from batchsched.cycle import (
     Announce,
@@ -32,7 +32,7 @@ from batchsched.cycle import (
     together,
 )
 from batchsched.daemon.assumed import Assumed
-from batchsched.daemon.binder import Binder, deletions
+from batchsched.daemon.binder import Binder, Volumes, deletions
 from batchsched.daemon.ports import (
     Clock,
     Cluster,
@@ -48,6 +48,7 @@ from batchsched.daemon.translation import (
     bindings_of,
     notes_of,
     plan_ready,
+    volumes_by_pod,
 )
 from batchsched.daemon.watch import events_of, left_nominated, listed
 from batchsched.plan.verify import Check, verify
@@ -84,6 +85,7 @@ class _Open:
     solved_s: float = 0.0
     failure: str = ""
     notes: Pairs = ()
+    volumes: Volumes = field(default_factory=dict)
     bound: int = 0
     refused: int = 0
 
@@ -104,8 +106,8 @@ class Loop:
         self._binder = Binder(ports.cluster, self._assumed, self._room_now, ports.recorder.announce)
         self._open: _Open | None = None
         self._room: Room | None = None
-        self._kept: dict[PodKey, tuple[str, Pairs]] = {}
-        """Of each unit whose nodes are kept, by its first pod: the profile and the annotations."""
+        self._kept: dict[PodKey, tuple[str, Pairs, Volumes]] = {}
+        """Of each unit whose nodes are kept, by its first pod: profile, annotations, volumes."""
         self._changed = False
         self._recheck_at_s = 0.0
         self._queue: deque[Event] = deque()
@@ -193,7 +195,8 @@ class Loop:
                 self._bind(instruction.bindings)
             case Preempt(bindings=unit, victims=victims):
                 if self._open is not None:
-                    self._kept[unit[0].pod] = (self._open.solve.profile, self._open.notes)
+                    now = self._open
+                    self._kept[unit[0].pod] = (now.solve.profile, now.notes, now.volumes)
                 self._binder.preempt(unit, victims)
             case Withdraw(bindings=unit):
                 self._binder.withdraw(unit)
@@ -220,14 +223,16 @@ class Loop:
         """Bind a unit of the plan, or one whose victims have left: that is checked once more."""
         kept = self._kept.pop(unit[0].pod, None)
         if kept is None:
-            self._binder.bind(unit, self._open.notes if self._open is not None else ())
+            now = self._open
+            notes, volumes = (now.notes, now.volumes) if now is not None else ((), {})
+            self._binder.bind(unit, notes, volumes)
             return
-        profile, notes = kept
+        profile, notes, volumes = kept
         late = outdated([unit], {}, self._snapshot(), self._ports.rules(profile))
         if late:
             self._queue.append(BindFailed(*next(iter(late.items()))))
         else:
-            self._binder.bind(unit, notes)
+            self._binder.bind(unit, notes, volumes)
 
     def _judged(self, solved: Solved) -> Event:
         """Verify a plan on the snapshot that it was made from, and then on the newest."""
@@ -245,7 +250,9 @@ class Loop:
             now.failure = f"not verified: {first.rule}: {first.pod}: {first.message}"
             return SolveFailed(solved.window, now.failure)
         now.notes = notes_of(solved.window, solved.plan)
-        late = self._outdated(together(bindings_of(solved.plan, now.snapshot)), now, rules)
+        bindings = bindings_of(solved.plan, now.snapshot)
+        now.volumes = volumes_by_pod({b.pod: b.node for b in bindings}, now.snapshot)
+        late = self._outdated(together(bindings), now, rules)
         now.refused += len(late)
         staying = {(u.namespace, u.name) for u in solved.plan.unplaced} | late.keys()
         promised = [p for p in now.pods.pods if p.nominated_node and p.key in staying]

@@ -46,6 +46,8 @@ class BindWrite:
     binding: Binding
     dry_run: bool = False
     notes: Pairs = ()
+    volumes: Pairs = ()
+    """Claim to volume, or to ``plan.claims.MADE``: what the plan relies on, if it is free still."""
 
 
 @dataclass(frozen=True, slots=True)

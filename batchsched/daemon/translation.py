@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from hashlib import sha256
 
 from batchsched.cycle import Binding, PlanReady, PodKey, Victim
+from batchsched.plan.claims import volumes_of
 from batchsched.plan.plan import Plan
+from batchsched.plan.verify import final_state
 from batchsched.snapshot.labels import Pairs
-from batchsched.snapshot.snapshot import Snapshot
+from batchsched.snapshot.snapshot import Snapshot, Window
 
 SOLVE_ID, TIERS = "batchsched.io/solve-id", "batchsched.io/tiers"
 
@@ -27,6 +29,14 @@ def bindings_of(plan: Plan, snapshot: Snapshot) -> tuple[Binding, ...]:
         gang = group.key if group is not None and group.min_count > 0 else None
         found.append(Binding((b.namespace, b.name), b.uid, b.node, gang))
     return tuple(found)
+
+
+def volumes_by_pod(nodes: Mapping[PodKey, str], snapshot: Snapshot) -> dict[PodKey, Pairs]:
+    """The volumes that pods rely on: a plan says where they go, not what their claims get."""
+    if not snapshot.claims:
+        return {}
+    window = Window(tuple(p for p in snapshot.pods if p.node is None and p.key in nodes))
+    return volumes_of(final_state(snapshot, window, nodes))
 
 
 def plan_ready(

@@ -92,7 +92,8 @@ class KubeCluster:
         nodes = self._shown.nodes
         at = bisect_left(nodes, write.binding.node, key=lambda node: node.name)
         found = nodes[at].labels if at < len(nodes) and nodes[at].name == write.binding.node else ()
-        return choices(write.binding, pod, dict(found), storage, self._given())
+        given, planned = self._given(), dict(write.volumes)
+        return choices(write.binding, pod, dict(found), storage, given, planned)
 
     def _stored(self) -> Storage:
         """The claims and volumes of the newest snapshot, by name."""

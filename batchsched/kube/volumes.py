@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from batchsched.cycle import Binding
 from batchsched.kube.answers import CONFLICT, GONE
 from batchsched.kube.steps import MERGE_PATCH, Call, Pause, Steps, Told, object_path
-from batchsched.plan.claims import is_bound, static_volumes
+from batchsched.plan.claims import MADE, is_bound, static_volumes
 from batchsched.plan.reading import meets_terms
 from batchsched.plan.storage import Storage
 from batchsched.snapshot import decode_cluster as decode
@@ -67,8 +67,11 @@ def choices(
     labels: Labels,
     storage: Storage,
     taken: Mapping[str, tuple[str, str]],
+    planned: Mapping[str, str],
 ) -> tuple[Choice, ...] | str:
     """Choose for each claim of a pod that waits for its first consumer; a refusal if none is left.
+
+    What the plan relies on is taken if it is free still: it was chosen for all pods at once.
 
     Args:
         binding: Where the pod goes.
@@ -76,6 +79,7 @@ def choices(
         labels: The node's labels.
         storage: The claims and volumes that are known.
         taken: Volumes that were given to claims and not yet seen to be.
+        planned: Claim to volume, or to ``MADE``, as the plan has it.
     """
     waiting: list[PersistentVolumeClaim] = []
     for ref, claim in storage.claims_of(pod):
@@ -87,8 +91,12 @@ def choices(
     given = {key: name for name, key in taken.items()}
     for claim in sorted(waiting, key=lambda each: (each.request_bytes, each.name)):
         others = {name for key, name in given.items() if key != claim.key}
-        volume = _static(binding.node, claim, labels, storage, others, given.get(claim.key))
-        if volume is None and not _is_provisioned(claim, storage):
+        wanted, provisioned = planned.get(claim.name), _is_provisioned(claim, storage)
+        # A claim that several pods use has its volume, once one of them is on its way.
+        volume = storage.volumes.get(given.get(claim.key, ""))
+        if volume is None and (wanted != MADE or not provisioned):
+            volume = _static(binding.node, claim, labels, storage, others, wanted)
+        if volume is None and not provisioned:
             return NO_VOLUME
         if volume is not None:
             given[claim.key] = volume.name
@@ -121,20 +129,19 @@ def _static(
     labels: Labels,
     storage: Storage,
     others: Collection[str],
-    given: str | None,
+    wanted: str | None,
 ) -> PersistentVolume | None:
-    """The smallest volume that serves the claim on the node and is nobody else's.
-
-    A claim that several pods use has its volume, once one of them is on its way.
-    """
-    if given in storage.volumes:
-        return storage.volumes[given]
+    """The wanted, else the smallest, volume that serves the claim there and is nobody else's."""
     fitting = [
         volume
         for volume in static_volumes(storage, claim)
         if volume.name not in others and meets_terms(volume.node_affinity, node, labels)
     ]
-    return min(fitting, key=lambda volume: (volume.capacity_bytes, volume.name), default=None)
+    return min(
+        fitting,
+        key=lambda volume: (volume.name != wanted, volume.capacity_bytes, volume.name),
+        default=None,
+    )
 
 
 def before_bind(chosen: Sequence[Choice], begun_s: float) -> Steps:

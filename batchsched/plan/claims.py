@@ -5,12 +5,12 @@ its users reach, or is provisioned where they all are. Whether that works out is
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from batchsched.plan.reading import meets_terms
 from batchsched.plan.state import FinalState
 from batchsched.plan.storage import Storage
-from batchsched.snapshot.labels import Labels, selects
+from batchsched.snapshot.labels import Labels, Pairs, selects
 from batchsched.snapshot.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 
 _NOBODY = "kubernetes.io/no-provisioner"
@@ -21,34 +21,75 @@ def is_bound(claim: PersistentVolumeClaim) -> bool:
     return bool(claim.volume_name) and claim.bound
 
 
-def without_volume(
-    state: FinalState, places: Mapping[tuple[str, str], frozenset[str]]
-) -> list[tuple[str, str]]:
+Key = tuple[str, str]
+"""Namespace and name, of a claim or a pod."""
+MADE = ""
+"""Instead of a volume's name: one is made where the pod goes."""
+
+
+def without_volume(state: FinalState, places: Mapping[Key, frozenset[str]]) -> list[Key]:
     """The claims that are left without a volume when as many as possible get one.
 
     Args:
         state: The final state.
         places: Unbound claim to the nodes of its users.
     """
-    reach: dict[tuple[str, str], list[str]] = {}
-    for key in sorted(places):
-        claim = state.storage.claims[key]
-        if not _made_there(state, claim, places[key]):
-            static = static_volumes(state.storage, claim)
-            reach[key] = [v.name for v in static if _reached(state, v, places[key])]
-    taken: dict[str, tuple[str, str]] = {}
-    given: dict[tuple[str, str], str] = {}
-    return [key for key in reach if not _give(key, reach, taken, given)]
+    needing = [key for key in sorted(places) if not _made_there(state, key, places[key])]
+    given = _given(state, places, needing)
+    return [key for key in needing if key not in given]
+
+
+def volumes_of(state: FinalState) -> dict[Key, Pairs]:
+    """Which volumes the unbound claims of placed pods get, chosen for all at once.
+
+    Claims for which none can be made choose first; the others take what is left, as kube-scheduler
+    has it, and where nothing is left one is made. Small claims get small volumes where they can.
+
+    Returns:
+        Pod to pairs of claim and volume (or ``MADE``); pods that need none are left out.
+    """
+    waiting = [
+        (placed, claim.key)
+        for placed in state.placed
+        for _, claim in state.storage.claims_of(placed.pod)
+        if claim is not None and not is_bound(claim)
+    ]
+    places: dict[Key, frozenset[str]] = {}
+    for placed, key in waiting:
+        places[key] = places.get(key, frozenset()) | {placed.node.name}
+    made = {key for key, nodes in places.items() if _made_there(state, key, nodes)}
+    sizes = {key: state.storage.claims[key].request_bytes for key in places}
+    order = sorted(places, key=lambda key: (key in made, sizes[key], key))
+    given = _given(state, places, order)
+    found: dict[Key, set[tuple[str, str]]] = {}
+    for placed, key in waiting:
+        if key in given or key in made:
+            found.setdefault(placed.pod.key, set()).add((key[1], given.get(key, MADE)))
+    return {pod: tuple(sorted(pairs)) for pod, pairs in sorted(found.items())}
+
+
+def _given(
+    state: FinalState, places: Mapping[Key, frozenset[str]], order: Sequence[Key]
+) -> dict[Key, str]:
+    """Claim to static volume, for as many claims as possible; who comes first keeps one."""
+    reach: dict[Key, list[str]] = {}
+    for key in order:
+        static = static_volumes(state.storage, state.storage.claims[key])
+        fitting = [volume for volume in static if _reached(state, volume, places[key])]
+        fitting.sort(key=lambda volume: (volume.capacity_bytes, volume.name))
+        reach[key] = [volume.name for volume in fitting]
+    taken: dict[str, Key] = {}
+    given: dict[Key, str] = {}
+    for key in order:
+        _give(key, reach, taken, given)
+    return given
 
 
 def _give(
-    key: tuple[str, str],
-    reach: Mapping[tuple[str, str], list[str]],
-    taken: dict[str, tuple[str, str]],
-    given: dict[tuple[str, str], str],
-) -> bool:
+    key: Key, reach: Mapping[Key, list[str]], taken: dict[str, Key], given: dict[Key, str]
+) -> None:
     """Give a claim a volume, if need be by giving others another one (an augmenting path)."""
-    wanted_by: dict[str, tuple[str, str]] = {}
+    wanted_by: dict[str, Key] = {}
     asking = deque([key])
     while asking:
         claim = asking.popleft()
@@ -65,8 +106,7 @@ def _give(
                 before = given.get(taker)
                 taken[passed], given[taker] = taker, passed
                 passed = before
-            return True
-    return False
+            return
 
 
 def static_volumes(storage: Storage, claim: PersistentVolumeClaim) -> list[PersistentVolume]:
@@ -108,8 +148,9 @@ def _reached(state: FinalState, volume: PersistentVolume, nodes: Iterable[str]) 
     return all(meets_terms(volume.node_affinity, node, labels[node]) for node in nodes)
 
 
-def _made_there(state: FinalState, claim: PersistentVolumeClaim, nodes: frozenset[str]) -> bool:
+def _made_there(state: FinalState, key: Key, nodes: frozenset[str]) -> bool:
     """Whether a volume can be made for the claim on the one node where its users are."""
+    claim = state.storage.claims[key]
     made_by = state.storage.class_of(claim)
     if len(nodes) > 1 or made_by is None or made_by.provisioner in ("", _NOBODY):
         return False

@@ -1,6 +1,7 @@
 """The process, on the embedded cluster in virtual time: how it begins, goes on, and ends."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from batchsched.daemon.grouping import Grouping
 from batchsched.daemon.health import Health
 from batchsched.daemon.loop import Loop, Ports
 from batchsched.daemon.metrics import Metrics
+from batchsched.daemon.ports import BindWrite, Write
 from batchsched.daemon.process import Parts, Process
 from batchsched.daemon.recording import LiveRecorder
 from batchsched.daemon.wake import Wake
@@ -20,7 +22,9 @@ from batchsched.sim.clock import VirtualClock
 from batchsched.sim.cluster import SimCluster
 from batchsched.sim.policies import greedy
 from batchsched.sim.simulation import SimPlanner
+from batchsched.snapshot.pod import ClaimRef
 from batchsched.snapshot.snapshot import Snapshot
+from batchsched.snapshot.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 from batchsched.testing.builders import make_node, make_pod
 
 WAITS_MAX = 500
@@ -126,6 +130,29 @@ def test_what_a_watch_shows_before_the_answer_comes_does_not_end_the_window(
     )
     assert stage.process.run() == 0
     assert [window.bound for window in stage.recorder.windows] == [1]
+
+
+def test_a_binding_names_the_volumes_that_its_plan_relies_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage, begun = Stage(once=True), list[Write]()
+    begin = stage.cluster.begin
+
+    def noted(write: Write) -> None:
+        begun.append(write)
+        begin(write)
+
+    monkeypatch.setattr(stage.cluster, "begin", noted)
+    waits = StorageClass("local", "kubernetes.io/no-provisioner", wait_for_first_consumer=True)
+    stage.cluster._base = replace(
+        stage.cluster._base,
+        storage_classes=(waits,),
+        claims=(PersistentVolumeClaim("default", "c", storage_class="local"),),
+        volumes=(PersistentVolume("v", storage_class="local", phase="Available"),),
+    )
+    stage.create("a", 1, claims=(ClaimRef("c"),))
+    assert stage.process.run() == 0
+    assert [w.volumes for w in begun if isinstance(w, BindWrite)] == [(("c", "v"),)]
 
 
 def test_once_does_not_follow_pods_that_come_later() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from batchsched.cycle import Binding
 from batchsched.daemon.ports import BindWrite, Change
+from batchsched.daemon.translation import volumes_by_pod
 from batchsched.kube.cluster import KubeCluster
 from batchsched.kube.volumes import (
     BIND_COMPLETED,
@@ -22,8 +23,9 @@ from batchsched.kube.volumes import (
     TAKEN,
 )
 from batchsched.kube.writer import WriteLimits, Writer
+from batchsched.plan.claims import MADE
 from batchsched.sim.clock import VirtualClock
-from batchsched.snapshot.labels import NodeSelectorTerm, Requirement
+from batchsched.snapshot.labels import NodeSelectorTerm, Pairs, Requirement
 from batchsched.snapshot.pod import ClaimRef
 from batchsched.snapshot.snapshot import Snapshot
 from batchsched.snapshot.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
@@ -112,8 +114,13 @@ class Bench:
         self.cluster = KubeCluster(self.cache, self.writer, self.clock)
         self.cluster.snapshot()
 
-    def bind(self, name: str, node: str = "n1") -> None:
-        self.cluster.begin(BindWrite(Binding(("default", name), f"uid-{name}", node)))
+    def bind(self, name: str, node: str = "n1", volumes: Pairs = ()) -> None:
+        binding = Binding(("default", name), f"uid-{name}", node)
+        self.cluster.begin(BindWrite(binding, volumes=volumes))
+
+    def owner_of(self, volume: str) -> str | None:
+        ref: dict[str, str] = self.api.objects[volume_path(volume)]["spec"].get("claimRef", {})
+        return ref.get("name")
 
     def run(self, until_s: float) -> list[str | None]:
         while (due_s := self.writer.next_due_s()) is not None and due_s <= until_s:
@@ -186,6 +193,40 @@ def test_a_volume_is_not_given_twice_before_the_watch_shows_it() -> None:
     assert bench.run(1.0) == [NO_VOLUME]
     owners = [bench.api.objects[volume_path(v)]["spec"]["claimRef"]["uid"] for v in ("one", "two")]
     assert sorted(owners) == ["uid-c", "uid-d"]
+
+
+def test_volumes_are_chosen_for_all_pods_at_once() -> None:
+    wide = replace(volume("a-wide", 1), node_affinity=None)
+    bench = Bench(
+        {"p": ("c",), "q": ("d",)},
+        [claim("c", "local"), claim("d", "local")],
+        [wide, volume("b-narrow", 1, "n1")],
+    )
+    nodes = {("default", "p"): "n1", ("default", "q"): "n2"}
+    volumes = volumes_by_pod(nodes, bench.cache.newest)
+    for (_, name), node in nodes.items():
+        bench.bind(name, node, volumes[("default", name)])
+    assert bench.run(1.0) == []
+    assert {v: bench.owner_of(v) for v in ("a-wide", "b-narrow")} == {
+        "a-wide": "d",
+        "b-narrow": "c",
+    }
+
+
+def test_a_planned_volume_that_is_gone_is_replaced_by_another() -> None:
+    bench = Bench({"p": ("c",)}, [claim("c", "local")], [volume("one", 1)])
+    bench.bind("p", volumes=(("c", "was-there"),))
+    assert bench.run(1.0) == []
+    assert bench.owner_of("one") == "c"
+
+
+def test_where_the_plan_has_a_volume_made_no_other_is_taken() -> None:
+    spare = replace(volume("spare", 1), storage_class="fast")
+    bench = Bench({"p": ("c",)}, [claim("c", "fast")], [spare])
+    bench.bind("p", volumes=(("c", MADE),))
+    assert bench.run(1.0) == []
+    assert bench.owner_of("spare") is None
+    assert bench.api.objects[claim_path("c")]["metadata"]["annotations"] == {SELECTED_NODE: "n1"}
 
 
 def test_pods_that_share_a_claim_wait_for_one_volume() -> None:
