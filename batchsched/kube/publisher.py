@@ -33,12 +33,15 @@ from batchsched.kube.steps import Call
 from batchsched.plan.plan import Plan
 from batchsched.snapshot.group import PodGroup
 
+Kind: TypeAlias = Literal["condition", "group", "event"]
+
 QUEUE_MAX = 50_000
 """Items that wait to be published; the oldest event is dropped for a newer one."""
 KNOWN_MAX = 50_000
 """Pods whose last condition is remembered, and events that a repetition would be counted in."""
-DEFER_S_MAX = 5.0
-"""How long bindings may hold back what people read."""
+DEFER_S_MAX: Mapping[Kind, float] = {"condition": 5.0, "group": 5.0, "event": 30.0}
+"""How long bindings may hold back what autoscalers act on, and what only people read: an event
+takes the API server as long as a binding, and there is one for each."""
 DEFER_POLL_S = 0.05
 TRIES_MAX = 4
 BACKOFF_S = 0.5
@@ -46,8 +49,6 @@ CALL_TIMEOUT_S = 5.0
 SERIES_S = 360.0
 """Within this time the same event is a repetition, as in client-go."""
 THREADS = 4
-
-Kind: TypeAlias = Literal["condition", "group", "event"]
 
 
 @dataclass(slots=True)
@@ -251,7 +252,11 @@ class Publisher:
                 if queue.stopping and now_s >= queue.until_s:
                     return None
                 item = next((next(iter(i.values())) for i in queue.items.values() if i), None)
-                held = item is not None and self._busy() and now_s < item.since_s + DEFER_S_MAX
+                held = (
+                    item is not None
+                    and self._busy()
+                    and now_s < item.since_s + DEFER_S_MAX[item.kind]
+                )
                 if item is not None and (queue.stopping or not held):
                     del queue.items[item.kind][item.key]
                     queue.sending.add(item.key)
