@@ -6,7 +6,7 @@ while it is bound; what was written but not yet shown by a watch is not given aw
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from batchsched.cycle import (
@@ -32,7 +32,7 @@ from batchsched.cycle import (
     together,
 )
 from batchsched.daemon.assumed import Assumed
-from batchsched.daemon.binder import Binder, Volumes, deletions
+from batchsched.daemon.binder import NO_VOLUMES, Binder, Volumes, deletions
 from batchsched.daemon.ports import (
     Clock,
     Cluster,
@@ -116,10 +116,9 @@ class Loop:
     def start(self) -> None:
         """Read the cluster: all state is there."""
         self._ports.cluster.changes()
-        snapshot = self._snapshot()
-        self.tell(*listed(snapshot, self._schedulers))
+        self.tell(*listed(self._snapshot(), self._schedulers))
         if self.cycle.state is not State.STANDBY:
-            self.tell(*left_nominated(snapshot, self._schedulers))
+            self.tell(*self._nominated_before())
 
     def step(self, *events: Event) -> None:
         """Take in what watches, elections, solves and time brought, and carry on with writing."""
@@ -159,7 +158,7 @@ class Loop:
                 self._kept.clear()
                 self._room = None
             case WonLease():
-                self._queue.extend(left_nominated(self._snapshot(), self._schedulers))
+                self._queue.extend(self._nominated_before())
             case Bound() if self._open is not None:
                 self._open.bound += 1
             case BindFailed() if self._open is not None:
@@ -167,6 +166,15 @@ class Loop:
                 self._changed = True  # others of the plan may have relied on it
             case _:
                 pass
+
+    def _nominated_before(self) -> Iterator[Event]:
+        """What a process before this one kept nodes for; checked like what we keep them for."""
+        entries = self.cycle.queue.entries
+        for event in left_nominated(self._snapshot(), self._schedulers):
+            first = event.bindings[0].pod
+            if first in entries:
+                self._kept[first] = (entries[first].profile, (), NO_VOLUMES)
+                yield event
 
     def _watch(self) -> None:
         for change in self._ports.cluster.changes():

@@ -3,16 +3,24 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from batchsched.cycle import Binding, ClusterChanged, Event, PodGone, PodHeld, PodPending
+import pytest
+
+from batchsched.constraints import default_constraints
+from batchsched.cycle import Binding, ClusterChanged, Cycle, Event, PodGone, PodHeld, PodPending
 from batchsched.daemon.assumed import Assumed
-from batchsched.daemon.ports import Change, NodeChange, PodChange
+from batchsched.daemon.grouping import Grouping
+from batchsched.daemon.loop import Loop, Ports
+from batchsched.daemon.ports import Change, NodeChange, PodChange, Solved
 from batchsched.daemon.recheck import Room
 from batchsched.daemon.watch import events_of, listed
 from batchsched.plan.state import FinalState, Violation
+from batchsched.sim.clock import VirtualClock
+from batchsched.sim.cluster import SimCluster
 from batchsched.sim.policies import greedy
 from batchsched.sim.scenario import PodArrival, Scenario
-from batchsched.sim.simulation import Simulation
-from tests.builders import make_node, make_pod, make_snapshot
+from batchsched.sim.simulation import SimRecorder, Simulation
+from batchsched.snapshot.snapshot import Snapshot, Window
+from tests.builders import HOSTNAME, make_node, make_pod, make_snapshot, pod_term
 
 NODE = make_node("n1", cpu=2000)
 POD = make_pod("p", cpu=1500, scheduler_name="ours")
@@ -151,3 +159,34 @@ def test_a_watch_is_told_in_the_words_of_the_cycle() -> None:
     ]
     for change, events in cases:
         assert list(events_of(change, ("ours",))) == events
+
+
+class NoPlanner:
+    """Solves nothing."""
+
+    def start(self, window: int, profile: str, snapshot: Snapshot, pods: Window) -> None:
+        pass
+
+    def finished(self) -> list[Solved]:
+        return []
+
+
+@pytest.mark.parametrize(("label", "node"), [("elsewhere", "n1"), ("near", None)])
+def test_who_was_nominated_by_a_process_before_us_is_held_against_all_rules(
+    label: str, node: str | None
+) -> None:
+    """Its victim has left, so there is room; but beside some pods it must not be."""
+    apart = (pod_term({"app": "near"}, HOSTNAME),)
+    waiting = make_pod("p", cpu=1500, priority=9, anti_affinity=apart, scheduler_name="ours")
+    cluster = SimCluster(make_snapshot([NODE]), Grouping(), VirtualClock())
+    cluster.create(replace(waiting, nominated_node="n1"))
+    victim = cluster.create(make_pod("victim", cpu=1500, node="n1", pod={"deleting": True}))
+    ports = Ports(
+        cluster, cluster.clock, NoPlanner(), SimRecorder(), lambda _: default_constraints()
+    )
+    loop = Loop(Cycle(), ports, ("ours",))
+    loop.start()
+    cluster.create(make_pod("beside", cpu=100, node="n1", labels={"app": label}))
+    cluster.remove(victim.key)
+    loop.step()
+    assert cluster.pods[waiting.key].node == node
