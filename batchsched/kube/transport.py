@@ -51,7 +51,10 @@ class Address:
         if parts.scheme not in PORTS or not parts.hostname:
             raise ValueError(f"{url}: not an address of the form http(s)://HOST[:PORT]")
         user = unquote(parts.netloc.rpartition("@")[0])
-        port = parts.port or PORTS[parts.scheme]
+        try:
+            port = parts.port or PORTS[parts.scheme]
+        except ValueError as error:
+            raise ValueError(f"{url}: {error}") from None
         return cls(parts.scheme, parts.hostname, port, parts.path.rstrip("/"), user)
 
 

@@ -1,5 +1,6 @@
 """A plan on a live cluster: what holds is bound, what does not is refused, a gang whole."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -141,7 +142,7 @@ def test_a_cluster_that_cannot_be_reached_is_exit_code_4(bench: Bench, tmp_path:
     plan = bench.solve()
     content = Path(bench.kubeconfig).read_text(encoding="utf-8")
     nowhere = tmp_path / "nowhere"
-    nowhere.write_text(content.replace("https://127.0.0.1:", "https://127.0.0.1:1"[:-1] + "1"))
+    nowhere.write_text(re.sub(r"https://127.0.0.1:\d+", "https://127.0.0.1:1", content))
     result = CliRunner().invoke(main, ["apply", str(plan), "--kubeconfig", str(nowhere)])
     assert result.exit_code == 4, result.output
 
