@@ -114,23 +114,29 @@ class SimCluster:
             return self.bind(write.binding, dry_run=write.dry_run)
         if isinstance(write, NominateWrite):
             return self.nominate(write.pod, write.uid, write.node)
-        if isinstance(write, EvictWrite) and write.dry_run:
-            return self._gone(write.pod, write.uid)
-        return self.delete(write.pod, write.uid, write.message)
+        if not (isinstance(write, EvictWrite) and write.dry_run):
+            self.delete(write.pod, write.uid, write.message)
+        return None
 
     def nominate(self, pod: PodKey, uid: str, node: str | None) -> str | None:
         """Say in a pod's status which node is kept for it."""
-        refusal = self._gone(pod, uid)
         found = self.pods.get(pod)
-        if refusal is None and found is not None and found.nominated_node != node:
+        if found is None or found.uid != uid:
+            return f'404 Not Found: pods "{pod[1]}" not found'
+        if found.nominated_node != node:
             self._put(found, replace(found, nominated_node=node))
-        return refusal
+        return None
 
     def bind(self, binding: Binding, *, dry_run: bool = False) -> str | None:
-        """Write a binding. The node's existence is not checked: the API server does not either."""
+        """Write a binding; one that is written again, as its answer may have been lost, is done.
+
+        The node's existence is not checked: the API server does not either.
+        """
         pod = self.pods.get(binding.pod)
         if pod is None:
             return f'404 Not Found: pods "{binding.pod[1]}" not found'
+        if (pod.uid, pod.node) == (binding.uid, binding.node):
+            return None
         if refusal := _conflict(pod, binding.uid):
             return f"409 Conflict: {refusal}"
         if not dry_run:
@@ -142,19 +148,12 @@ class SimCluster:
                 self._delete_later(binding.pod, binding.uid, LOST_PODS_DELETED_AFTER_S)
         return None
 
-    def delete(self, pod: PodKey, uid: str, reason: str) -> str | None:
-        """Delete a pod; it is gone after its grace period."""
-        refusal = self._gone(pod, uid)
+    def delete(self, pod: PodKey, uid: str, reason: str) -> None:
+        """Delete a pod, gone after its grace period; another pod of this name is left alone."""
         found = self.pods.get(pod)
-        if refusal is None and found is not None and not found.deleting:
+        if found is not None and found.uid == uid and not found.deleting:
             self._put(found, replace(found, deleting=True))
             self._delete_later(pod, uid, GRACE_S)
-        return refusal
-
-    def _gone(self, pod: PodKey, uid: str) -> str | None:
-        found = self.pods.get(pod)
-        missing = found is None or found.uid != uid
-        return f'404 Not Found: pods "{pod[1]}" not found' if missing else None
 
     # What controllers and the outside do.
 

@@ -62,7 +62,7 @@ def test_a_conflict_is_refused_and_changes_nothing(cluster: SimCluster) -> None:
     assert "UID" in (cluster.bind(replace(binding(pod), uid="old")) or "")
     assert "404" in (cluster.bind(Binding(("default", "nobody"), "", "n1")) or "")
     assert cluster.bind(binding(pod)) is None
-    assert "already assigned" in (cluster.bind(binding(pod)) or "")
+    assert "already assigned" in (cluster.bind(binding(pod, "n2")) or "")
     other = created(cluster, "other")
     cluster.delete(other.key, other.uid, "test")
     assert "being deleted" in (cluster.bind(binding(other)) or "")
@@ -78,8 +78,9 @@ def test_a_dry_run_binds_nothing(cluster: SimCluster) -> None:
 
 def test_a_deletion_has_a_precondition_and_takes_its_time(cluster: SimCluster) -> None:
     pod = created(cluster)
-    assert "404" in (cluster.delete(pod.key, "old", "test") or "")
-    assert cluster.delete(pod.key, pod.uid, "test") is None
+    cluster.delete(pod.key, "old", "test")
+    assert not cluster.pods[pod.key].deleting
+    cluster.delete(pod.key, pod.uid, "test")
     assert cluster.pods[pod.key].deleting
     cluster.clock.advance(GRACE_S)
     assert not cluster.pods
