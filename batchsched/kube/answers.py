@@ -7,7 +7,7 @@ another of the same name), so its message is read. Knows HTTP and Status, and se
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -41,7 +41,7 @@ DETAIL_CHARACTERS_MAX = 200
 class Caller(Protocol):
     """What of a ``Connection`` is needed to write."""
 
-    def call(
+    def call(  # noqa: PLR0913 -- as a connection takes it
         self,
         method: str,
         path: str,
@@ -50,8 +50,9 @@ class Caller(Protocol):
         body: object = None,
         content_type: str = "application/json",
         timeout_s: float = 10.0,
+        fence: Callable[[], None] | None = None,
     ) -> Reply:
-        """Send one request and wait for the whole answer."""
+        """Send one request, if the fence lets its body pass, and wait for the whole answer."""
         ...
 
 

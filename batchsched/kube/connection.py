@@ -28,7 +28,7 @@ import yaml
 
 from batchsched import __version__
 from batchsched.kube.errors import RefusedError, UnauthorizedError, UnreachableError
-from batchsched.kube.transport import Address, Route, Transport
+from batchsched.kube.transport import Address, Fence, Route, Transport
 from batchsched.snapshot.errors import InputError
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Connection:
         """
         return cls(_configuration(kubeconfig or None, context or None), connections_max)
 
-    def call(
+    def call(  # noqa: PLR0913 -- every one is a part of a request
         self,
         method: str,
         path: str,
@@ -123,6 +123,7 @@ class Connection:
         body: object = None,
         content_type: str = "application/json",
         timeout_s: float = 10.0,
+        fence: Fence | None = None,
     ) -> Reply:
         """Send one request and wait for the whole answer.
 
@@ -133,6 +134,8 @@ class Connection:
             body: What is sent: bytes as they are, all else as JSON.
             content_type: Of the body; patches have their own.
             timeout_s: For the answer to begin, and then between its parts.
+            fence: Called just before a body is sent; what it raises, this raises, and a request
+                without its body has no effect.
 
         Raises:
             UnreachableError: There was no whole answer. A write may have been done all the same.
@@ -144,7 +147,9 @@ class Connection:
         if data is not None:
             headers["Content-Type"] = content_type
         with _unreachable(what):
-            answer = self._transport.request(method, _url(path, query), data, headers, timeout_s)
+            answer = self._transport.request(
+                method, _url(path, query), data, headers, timeout_s, fence
+            )
         reply = Reply(answer.status, answer.body, answer.headers)
         if reply.status == UNAUTHORIZED:
             raise UnauthorizedError(what, reply.reason)

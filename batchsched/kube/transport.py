@@ -20,10 +20,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeAlias
 from urllib.parse import unquote, urlsplit
 
 CONNECT_TIMEOUT_S = 10.0
 PORTS = {"http": 80, "https": 443}
+Fence: TypeAlias = Callable[[], None]
+"""Raises where a request may not be sent any more."""
 KEEP_ALIVE = (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 9))
 """client-go's, where the system has them: or a watch would not notice a path that is dead."""
 
@@ -146,10 +149,19 @@ class _Kept(http.client.HTTPConnection):
         self.sock.settimeout(timeout_s)
 
     def ask(
-        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        fence: Fence | None = None,
     ) -> http.client.HTTPResponse:
         """Send a request; its answer has begun."""
-        self.request(method, self._prefix + path, body, {**self._more, **headers})
+        sent: bytes | Iterator[bytes] | None = body
+        more = dict(self._more)
+        if body is not None and fence is not None:
+            sent, more = _fenced(body, fence), {**more, "Content-Length": str(len(body))}
+        self.request(method, self._prefix + path, sent, {**more, **headers})
         return self.getresponse()
 
 
@@ -183,6 +195,7 @@ class Transport:
         body: bytes | None,
         headers: Mapping[str, str],
         timeout_s: float,
+        fence: Fence | None = None,
     ) -> Answered:
         """Send a request and take in the whole answer.
 
@@ -192,6 +205,8 @@ class Transport:
             body: What is sent.
             headers: Of the request.
             timeout_s: For the answer to begin, and then between its parts.
+            fence: Called when all but the body was sent. What it raises, this raises, and the
+                request, which was never whole, has no effect.
 
         Raises:
             OSError: The network failed, or the time was up.
@@ -200,7 +215,7 @@ class Transport:
         kept = self._usable()
         try:
             kept.wait_at_most(timeout_s)
-            answer = kept.ask(method, path, body, headers)
+            answer = kept.ask(method, path, body, headers, fence)
             found = Answered(answer.status, answer.read(), _headers_of(answer))
         except BaseException:
             kept.close()
@@ -251,6 +266,12 @@ class Transport:
             self._idle.append(kept)
         else:
             kept.close()
+
+
+def _fenced(body: bytes, fence: Fence) -> Iterator[bytes]:
+    """A body that is given out when the fence lets it, which is asked at the last moment."""
+    fence()
+    yield body
 
 
 def _close(idle: deque[_Kept]) -> None:

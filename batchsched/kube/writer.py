@@ -4,6 +4,8 @@ Threads take requests from one queue, send them, and try again what may be tried
 backoff, the server's Retry-After, until a deadline. Nothing that waits holds a thread. Just before
 each request the lease is asked how long it lets us write; the request has to end within that time,
 here and (by its ``timeout`` parameter) at the server, so that none is under way when another leads.
+The process may be stopped at any point between the two; so the lease is asked once more when all of
+the request has left but its body, without which the server does nothing.
 
 It knows nothing of plans or gangs, and never raises for what the cluster says: that is an answer.
 It raises, where answers are taken, when going on is pointless: 401, or a defect of ours.
@@ -33,9 +35,15 @@ from batchsched.kube.steps import Call, Pause, Steps, Told
 
 CALL_S_MIN = 0.1
 """With less time than this left of the lease nothing is sent."""
+SENDING_S_MAX = 0.1
+"""How long a request may take from our decision to send it until it leaves."""
 BACKOFF_S, BACKOFF_S_MAX = 0.1, 5.0
 WAITING_WRITES_MAX = 10_000
 """Writes that wait for volumes; more are not begun."""
+
+
+class _FencedError(Exception):
+    """The lease does not let a request leave that was begun in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +233,14 @@ class Writer:
         """Send one request, if the lease lets it end in time."""
         if isinstance(write, BindWrite) and call.method == "POST" and not write.dry_run:
             self._before_bind(write.binding.uid)
-        timeout_s = min(self._allowance_s(), self.limits.call_timeout_s)
+        timeout_s = min(self._allowance_s() - SENDING_S_MAX, self.limits.call_timeout_s)
         if timeout_s < CALL_S_MIN:
             return Outcome(refusal=FENCED), Reply(0)
+
+        def fence() -> None:
+            if self._allowance_s() < timeout_s:
+                raise _FencedError
+
         query = {**dict(call.query), "timeout": f"{int(timeout_s * 1000)}ms"}
         try:
             reply = self._connection.call(
@@ -237,7 +250,10 @@ class Writer:
                 body=call.body,
                 content_type=call.content_type,
                 timeout_s=timeout_s,
+                fence=fence,
             )
+        except _FencedError:
+            return Outcome(refusal=FENCED), Reply(0)
         except UnreachableError:
             return NO_ANSWER, Reply(0)
         return outcome(reply), reply

@@ -13,7 +13,7 @@ import pytest
 from batchsched.cycle import Announce, Binding, WonLease
 from batchsched.daemon.ports import BindWrite, DeleteWrite, EvictWrite, NominateWrite, Write
 from batchsched.kube.announcements import GroupState, Reporter, group_status
-from batchsched.kube.answers import ASSIGNED, BUDGET, DELETING, GATED, GONE, UID
+from batchsched.kube.answers import ASSIGNED, BUDGET, DELETING, FENCED, GATED, GONE, UID
 from batchsched.kube.connection import Connection
 from batchsched.kube.lease import Elector, LeaseSettings
 from batchsched.kube.publisher import Publisher
@@ -104,6 +104,20 @@ def test_a_binding_is_written_with_its_notes(bench: Bench) -> None:
     assert found["metadata"]["labels"]["topology.kubernetes.io/zone"] == "a"
     (condition,) = found["status"]["conditions"]
     assert (condition["type"], condition["status"]) == ("PodScheduled", "True")
+
+
+def test_a_binding_whose_body_does_not_leave_is_not_written(bench: Bench) -> None:
+    made, asked = bench.create("p"), list[float]()
+
+    def allowance_s() -> float:
+        asked.append(0.0)
+        return 60.0 if len(asked) == 1 else 0.0
+
+    writer = Writer(bench.connection, Clock(), allowance_s=allowance_s, wake=lambda: None)
+    writer.begin(bind(made))
+    assert writer.turn()
+    assert [answer.refusal for answer in writer.answers()] == [FENCED]
+    assert "nodeName" not in bench.get("p")["spec"]
 
 
 def test_a_second_binding_is_done_where_the_pod_is_and_refused_elsewhere(bench: Bench) -> None:

@@ -41,13 +41,15 @@ class FakeApi:
     requests: list[Request] = field(default_factory=list)
     budgets: set[str] = field(default_factory=set)
     """Names of pods that a disruption budget protects."""
+    on_leaving: Callable[[Request], None] = lambda _: None
+    """Called before the body of a request leaves."""
     on_call: Callable[[Request], None] = lambda _: None
     headers: dict[str, str] = field(default_factory=dict)
     message: str = "a fault"
     """Both of answers to faults."""
     _version: int = 0
 
-    def call(
+    def call(  # noqa: PLR0913 -- as a connection takes it
         self,
         method: str,
         path: str,
@@ -56,9 +58,13 @@ class FakeApi:
         body: object = None,
         content_type: str = "application/json",
         timeout_s: float = 10.0,
+        fence: Callable[[], None] | None = None,
     ) -> Reply:
         """Answer, unless the next fault has another idea."""
         request = Request(method, path, query or {}, deepcopy(body), timeout_s)
+        self.on_leaving(request)
+        if fence is not None:
+            fence()
         self.requests.append(request)
         self.on_call(request)
         fault = self.faults.popleft() if self.faults else None

@@ -54,7 +54,11 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
         query = dict(parse_qsl(url.query, keep_blank_values=True))
-        asked = Request(self.command, url.path, query, headers, self.rfile.read(length))
+        body = self.rfile.read(length)
+        if len(body) < length:  # no whole request came
+            self.close_connection = True
+            return
+        asked = Request(self.command, url.path, query, headers, body)
         answer = type(self).answering(asked)
         self.close_connection = self.close_connection or answer.closes
         self.send_response(answer.status)

@@ -41,6 +41,28 @@ def test_a_request_is_sent_as_it_was_asked_for() -> None:
     assert (reply.status, reply.json()) == (201, {"kind": "Status"})
 
 
+def test_a_body_leaves_when_the_fence_lets_it_and_without_it_nothing_was_asked() -> None:
+    seen: list[Request] = []
+
+    def answer(request: Request) -> Answer:
+        seen.append(request)
+        return Answer()
+
+    def shut() -> None:
+        raise InputError("shut")
+
+    with connected(answer) as connection:
+        connection.call("POST", "/first", body={"a": 1}, fence=lambda: None)
+        with pytest.raises(InputError, match="shut"):
+            connection.call("POST", "/second", body={"a": 2}, fence=shut)
+        connection.call("POST", "/third", body={"a": 3})
+    assert [(request.path, request.body) for request in seen] == [
+        ("/first", b'{"a":1}'),
+        ("/third", b'{"a":3}'),
+    ]
+    assert "transfer-encoding" not in seen[0].headers
+
+
 @pytest.mark.parametrize("status", [200, 301, 403, 404, 409, 410, 429, 500, 503])
 def test_any_status_is_a_value(status: int) -> None:
     body = json.dumps({"kind": "Status", "message": "said the server"}).encode()

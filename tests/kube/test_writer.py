@@ -156,8 +156,8 @@ def test_a_call_ends_before_another_may_lead() -> None:
     bench = Bench("p", allowance_s=1.5)
     bench.run(bind("p"))
     (request,) = bench.api.requests
-    assert request.timeout_s == 1.5
-    assert request.query["timeout"] == "1500ms"
+    assert request.timeout_s == 1.4
+    assert request.query["timeout"] == "1400ms"
 
 
 def test_a_lease_that_is_lost_between_tries_ends_them() -> None:
@@ -166,6 +166,13 @@ def test_a_lease_that_is_lost_between_tries_ends_them() -> None:
     bench.api.on_call = lambda _: setattr(bench, "allowance_s", 0.0)
     assert bench.run(bind("p")) == [FENCED]
     assert len(bench.api.requests) == 1
+
+
+def test_a_process_that_stands_still_while_it_sends_sends_no_more_than_half() -> None:
+    bench = Bench("p")
+    bench.api.on_leaving = lambda _: setattr(bench, "allowance_s", 1.0)
+    assert bench.run(bind("p")) == [FENCED]
+    assert not bench.api.requests
 
 
 def test_401_ends_the_process() -> None:
