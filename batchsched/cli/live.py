@@ -246,8 +246,7 @@ class _Live:
             wall=self.clock.wall,
             wake=self.wake,
         )
-        elector.start()
-        self._closing.callback(elector.stop)
+        self._closing.callback(elector.stop)  # the process starts it
         return elector
 
     def _shadow(self) -> Process:

@@ -58,6 +58,10 @@ class Adapter(Protocol):
 class Election(Protocol):
     """Who leads."""
 
+    def start(self) -> None:
+        """Begin to compete: from here on we may win."""
+        ...
+
     def events(self) -> Sequence[WonLease | LostLease]:
         """Give what was won and lost since the last call."""
         ...
@@ -118,6 +122,8 @@ class Process:
         """Run to the end; give how many of the pods that waited at the start still do."""
         if self._sync():
             self._parts.loop.start()
+            if self._parts.election is not None:
+                self._parts.election.start()  # who leads can do so at once
             self._parts.loop.tell(Listed())
             self._wanted = self._left = frozenset(self.cycle.queue.entries)
             log.info("the cluster is read", extra={"waiting": len(self._wanted)})

@@ -52,6 +52,11 @@ class Told:
     def __init__(self) -> None:
         self.is_synced = True
         self.told: list[WonLease | LostLease] = []
+        self.competes = False
+
+    def start(self) -> None:
+        assert self.is_synced
+        self.competes = True
 
     def synced(self) -> bool:
         return self.is_synced
@@ -94,6 +99,20 @@ class Stage:
     @property
     def placed(self) -> list[str]:
         return sorted(name for (_, name), pod in self.cluster.pods.items() if pod.node)
+
+
+def test_nobody_competes_for_the_lead_who_has_not_read_the_cluster() -> None:
+    stage = Stage(leads=False)
+    stage.told.is_synced = False
+
+    def meanwhile(waits: int) -> None:
+        stage.told.is_synced = waits > 2
+        if waits > 5:
+            stage.process.stop()
+
+    stage.wake.script = meanwhile
+    stage.process.run()
+    assert stage.told.competes
 
 
 def test_once_places_what_fits_and_ends() -> None:
