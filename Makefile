@@ -105,7 +105,7 @@ bench: setup ## measure, and compare with the limits (parts: make bench ARGS="la
 
 .PHONY: bench-live
 bench-live: controlplane ## measure beside kube-scheduler, on a real API server
-	@$(BIN)/python -m tests.benchmarks.run live $(ARGS)
+	@$(BIN)/python -m tests.benchmarks.run live side-by-side $(ARGS)
 
 .PHONY: fmt
 fmt: setup ## format, and mend what ruff can mend

@@ -25,6 +25,7 @@ from tests.benchmarks.parts.never_worse import never_worse
 from tests.benchmarks.parts.openb import openb_backlog, openb_windows
 from tests.benchmarks.parts.priority_matters import priority_matters, published_model
 from tests.benchmarks.parts.rules import rules
+from tests.benchmarks.parts.side_by_side import side_by_side
 from tests.benchmarks.parts.small_windows import small_windows
 from tests.benchmarks.parts.warm import warm
 
@@ -44,8 +45,9 @@ PARTS: dict[str, Part] = {
     "openb-windows": openb_windows,
     "growth": growth,
     "live": live,
+    "side-by-side": side_by_side,
 }
-LONG = ("published-model", "openb-windows", "growth", "live")
+LONG = ("published-model", "openb-windows", "growth", "live", "side-by-side")
 """What runs only when it is named."""
 INSTANCES, SEEDS = 3, 1
 """Of the selection. The claims speak of 80 instances (2,000 of never-worse) and 5 seeds."""

@@ -8,16 +8,21 @@ answers can be lost, refused or cut off in the middle.
 
 import http.client
 import json
+import socket
 import threading
+from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 
 from tests.controlplane.api import Api
 
+OK = http.client.CREATED
 HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "keep-alive"}
 
 
@@ -39,6 +44,7 @@ class Call:
     number: int
     method: str
     path: str
+    body: bytes = b""
 
     @property
     def writes(self) -> bool:
@@ -49,6 +55,12 @@ class Call:
     def watches(self) -> bool:
         """Whether it is a watch, which has no end of its own."""
         return "watch=" in self.path
+
+    @property
+    def binds(self) -> bool:
+        """Whether it binds a pod, and not as a trial."""
+        path, _, query = self.path.partition("?")
+        return self.method == "POST" and path.endswith("/binding") and "dryRun=" not in query
 
 
 Judge = Callable[[Call], Fate | int]
@@ -65,6 +77,8 @@ class Proxy:
     def __init__(self, api: Api, judge: Judge = lambda _: Fate.PASS) -> None:
         self.judge = judge
         self.calls: list[Call] = []
+        self.answers: dict[int, int] = {}
+        """What the API server answered, by the numbers of the calls."""
         self._api = api
         self._lock = threading.Lock()
         self._streams: set[http.client.HTTPConnection] = set()
@@ -101,16 +115,23 @@ class Proxy:
             streams, self._streams = self._streams, set()
         for stream in streams:
             if stream.sock is not None:
-                stream.sock.close()
+                # Who closes it does not wake who reads it, and the farewell of TLS would wait.
+                with suppress(OSError):
+                    socket.socket.shutdown(stream.sock, socket.SHUT_RDWR)
 
-    def judged(self, method: str, path: str) -> Fate | int:
+    def bound(self) -> Counter[str]:
+        """How often each pod was bound, by the paths of the calls that did it."""
+        done = (call for call in self.calls if call.binds and self.answers.get(call.number) == OK)
+        return Counter(call.path.partition("?")[0] for call in done)
+
+    def judged(self, method: str, path: str, body: bytes) -> tuple[Call, Fate | int]:
         """Count a call, and ask what is to become of it."""
         with self._lock:
-            call = Call(len(self.calls) + 1, method, path)
+            call = Call(len(self.calls) + 1, method, path, body)
             self.calls.append(call)
-            return self.judge(call)
+            return call, self.judge(call)
 
-    def connect(self) -> http.client.HTTPConnection:
+    def connect(self) -> http.client.HTTPSConnection:
         """A connection to the API server."""
         return self._api.connect()
 
@@ -134,6 +155,9 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.proxy = proxy
 
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing: clients are killed here."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     """One connection of the client."""
@@ -143,25 +167,39 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        fate = self.server.proxy.judged(self.command, self.path)
+        call, fate = self.server.proxy.judged(self.command, self.path, body)
         if isinstance(fate, int):
             self._refuse(fate)
             return
         if fate is Fate.DROP:
             self.close_connection = True
             return
-        connection = self.server.proxy.connect()
+        connection = self.server.proxy.connect() if call.watches else self._kept
         try:
-            self._forward(connection, body, fate)
+            self._forward(connection, call, fate)
+        except (OSError, http.client.HTTPException):
+            self.close_connection = True  # nobody is there, at one end or at the other
         finally:
-            connection.close()
+            if call.watches or self.close_connection:
+                connection.close()
+
+    @cached_property
+    def _kept(self) -> http.client.HTTPSConnection:
+        """The connection on which the calls of this one go on."""
+        return self.server.proxy.connect()
+
+    def finish(self) -> None:
+        """Close both connections."""
+        self._kept.close()
+        super().finish()
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 -- the library asks for these
 
-    def _forward(self, connection: http.client.HTTPConnection, body: bytes, fate: Fate) -> None:
+    def _forward(self, connection: http.client.HTTPConnection, call: Call, fate: Fate) -> None:
         headers = {k: v for k, v in self.headers.items() if k.lower() != "host"}
-        connection.request(self.command, self.path, body or None, headers)
+        connection.request(call.method, call.path, call.body or None, headers)
         answer = connection.getresponse()
+        self.server.proxy.answers[call.number] = answer.status
         if fate is Fate.LOSE:
             answer.read()
             self.close_connection = True
@@ -170,7 +208,7 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in answer.headers.items():
             if name.lower() not in HOP_BY_HOP:
                 self.send_header(name, value)
-        if "watch=" in self.path and answer.status == http.client.OK:
+        if call.watches and answer.status == http.client.OK:
             self._stream(connection, answer)
         else:
             content = answer.read()
@@ -186,14 +224,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         self.close_connection = True
+        line = b""
         try:
             for line in answer:
                 if self.server.proxy.is_cut(connection):
-                    return
+                    break
                 self.wfile.write(line)
                 self.wfile.flush()
         except (OSError, ValueError, AttributeError, http.client.HTTPException):
-            return  # cut, or the client is gone
+            pass  # cut, or the client is gone
+        if self.server.proxy.is_cut(connection):
+            with suppress(OSError):
+                self.wfile.write(line[: len(line) // 2])
 
     def _refuse(self, status: int) -> None:
         content = json.dumps(

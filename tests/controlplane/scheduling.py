@@ -12,10 +12,12 @@ from typing import Any
 import orjson
 
 from tests.controlplane.api import Api, Object, collection
-from tests.controlplane.objects import make_pod
+from tests.controlplane.objects import create_nodes, create_pods, make_node, make_pod
+from tests.controlplane.waiting import wait_for
 
 OURS = "batchsched"
 END_S_MAX = 60
+GANGS, SIZE, SINGLES = 5, 3, 3
 
 
 class Scheduler:
@@ -67,6 +69,20 @@ class Scheduler:
             self._process.wait()
             self._process = None
 
+    def wait_until_it_has_read(self) -> None:
+        """Wait until it knows the cluster: what comes now, it sees come."""
+        wait_for(lambda: '"the cluster is read"' in self.log.read_text(encoding="utf-8"))
+
+    def pause(self) -> None:
+        """Stop it wherever it is; it notices nothing."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on, as if no time had passed."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGCONT)
+
     def stop(self) -> int:
         """Ask it to end, and give its exit code."""
         assert self._process is not None
@@ -79,6 +95,13 @@ class Scheduler:
     def running(self) -> bool:
         """Whether it has not ended."""
         return self._process is not None and self._process.poll() is None
+
+    def memory_mib(self) -> float:
+        """What the process and its solver hold of memory."""
+        assert self._process is not None
+        pid = self._process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+        return sum(map(_memory_mib, [pid, *map(int, children)]))
 
     def complaints(self) -> list[str]:
         """What it logged as an error, and what is not JSON at all."""
@@ -106,6 +129,20 @@ def make_gang(name: str, size: int, cpu: str, scheduler: str = OURS) -> list[Obj
     ]
 
 
+def fill(api: Api, namespace: str) -> None:
+    """Five gangs of three and a few single pods, and just the room that they need."""
+    create_nodes(api, [make_node(f"n{i}", {"cpu": "6"}) for i in range(3)])
+    gangs = [pod for i in range(GANGS) for pod in make_gang(f"gang{i}", SIZE, "1")]
+    create_pods(api, namespace, gangs)
+    singles = [make_pod(f"s{i}", {"cpu": "1"}, schedulerName=OURS) for i in range(SINGLES)]
+    create_pods(api, namespace, singles)
+
+
+def all_bound(api: Api, namespace: str) -> bool:
+    """Whether every pod has a node."""
+    return None not in nodes_of(api, namespace).values()
+
+
 def nodes_of(api: Api, namespace: str) -> dict[str, str | None]:
     """Where the pods of a namespace are, by name."""
     pods = api.get(collection("pods", namespace))["items"]
@@ -120,3 +157,8 @@ def half_started(api: Api, namespace: str) -> list[str]:
         if dash:
             found.setdefault(gang, set()).add(node is not None)
     return sorted(gang for gang, states in found.items() if len(states) > 1)
+
+
+def _memory_mib(pid: int) -> float:
+    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

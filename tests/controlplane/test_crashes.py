@@ -14,31 +14,24 @@ from pathlib import Path
 import pytest
 
 from tests.controlplane.account import scheduler_kubeconfig
-from tests.controlplane.api import Api
 from tests.controlplane.fixtures import own_namespace
-from tests.controlplane.objects import create_nodes, create_pods, make_node, make_pod
 from tests.controlplane.plane import ControlPlane
 from tests.controlplane.proxy import Call, Fate, Proxy
-from tests.controlplane.scheduling import Scheduler, half_started, make_gang, nodes_of
+from tests.controlplane.scheduling import (
+    GANGS,
+    SINGLES,
+    SIZE,
+    Scheduler,
+    all_bound,
+    fill,
+    half_started,
+    nodes_of,
+)
 from tests.controlplane.waiting import wait_for
 from tests.deploy.audit import ACCOUNT
 
-GANGS, SIZE, SINGLES = 5, 3, 3
 SAMPLE = 4
 """How many of the calls are tried by default: each takes seconds."""
-
-
-def fill(api: Api, namespace: str) -> None:
-    """Five gangs of three and a few single pods, and just the room that they need."""
-    create_nodes(api, [make_node(f"n{i}", {"cpu": "6"}) for i in range(3)])
-    gangs = [pod for i in range(GANGS) for pod in make_gang(f"gang{i}", SIZE, "1")]
-    create_pods(api, namespace, gangs)
-    singles = [make_pod(f"s{i}", {"cpu": "1"}, schedulerName="batchsched") for i in range(SINGLES)]
-    create_pods(api, namespace, singles)
-
-
-def all_bound(api: Api, namespace: str) -> bool:
-    return None not in nodes_of(api, namespace).values()
 
 
 class Scene:
