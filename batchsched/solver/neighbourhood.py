@@ -53,6 +53,10 @@ class Neighbourhood:
     columns: IntArray
     nodes: IntArray
     burden: IntArray
+    short: int | None
+    """The class that they were drawn for."""
+    out: IntArray
+    """[C] pods without a place, of what runs and comes back where it comes back."""
 
 
 class Draw:
@@ -66,6 +70,7 @@ class Draw:
 
     def __init__(self, model: Model, program: Program, seed: int) -> None:
         """Index the columns by node, and the added ones by row."""
+        self.model = model
         self._problem, self._counts = model.problem, model.counts
         self._program = program
         self._random = np.random.default_rng(seed)
@@ -97,7 +102,8 @@ class Draw:
         """
         x = point.x[: len(self._counts)]
         counted = objective[: len(self._counts)] > 0
-        left = self._left(x)
+        out = self._out(x)
+        left = (out > 0)[self._pool]
         short = self._short(counted, left)
         weight = self._weights(x, counted, short)
         for others in busy:
@@ -112,14 +118,21 @@ class Draw:
         if short is not None and len(nodes):
             tightest = int(nodes[np.argmax(weight[nodes])])
             burden[: len(free)] = self._burden(free, counted, short, tightest)
-        return Neighbourhood(columns, nodes, burden)
+        return Neighbourhood(columns, nodes, burden, short, out)
 
-    def _left(self, x: IntArray) -> BoolArray:
-        """[C] the classes that have pods without a place; what runs and what comes back are one."""
+    def generator(self) -> np.random.Generator:
+        """One of its own for somebody who draws beside this."""
+        return self._random.spawn(1)[0]
+
+    def _out(self, x: IntArray) -> IntArray:
+        """[C] pods without a place; what runs and what comes back are the same pods."""
         classes = len(self._problem.classes)
-        placed = np.bincount(self._pool[self._counts.classes], x, classes)
+        placed = np.zeros(classes, dtype=np.int64)
+        np.add.at(placed, self._pool[self._counts.classes], x)
         own = np.where(self._returning, 0, self._problem.class_size)
-        return np.asarray((placed < np.bincount(self._pool, own, classes))[self._pool])
+        out = np.zeros(classes, dtype=np.int64)
+        np.add.at(out, self._pool, own)
+        return out - placed
 
     def _short(self, counted: BoolArray, left: BoolArray) -> int | None:
         """One of the classes that the tier lacks pods of; ``None`` where it lacks none, or so."""

@@ -1,19 +1,23 @@
 """Search: from a feasible point to a better one, neighbourhood by neighbourhood.
 
 Large-neighbourhood search over all tiers at once: each neighbourhood is solved for the tiers that
-are open, the higher ones first, and what comes back is kept if it is better in the order of tiers
-and every row holds. Each worker solves one neighbourhood at a time, on nodes that nobody else is
-changing; with one worker the order of events is the same on every machine.
+are open, the higher ones first, or pods are exchanged in it; what comes back is kept if it is
+better in the order of tiers and every row holds. Which of them finds more depends on the instance,
+so time is shared in proportion to what each has found. Each worker has one neighbourhood at a time,
+on nodes that nobody else is changing; with one worker the order of events is the same on every
+machine.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from batchsched.solver.attempt import Attempt, Attempter, by_cpsat, by_scip
 from batchsched.solver.budget import Budget
+from batchsched.solver.exchange import exchange_of
 from batchsched.solver.incumbent import Incumbent
 from batchsched.solver.neighbourhood import COLUMNS_MAX, GRAINS, Draw, Neighbourhood
 from batchsched.solver.program import NO_LIMIT, Program, Rows
@@ -37,19 +41,36 @@ GAIN_MAX = 60
 """Pods that a neighbourhood may gain for the tiers below without these weighing too much."""
 WORK_PER_COLUMN_S, WORK_PER_STEP_S = 5e-6, 1e-3
 """Deterministic seconds that a neighbourhood is counted for."""
+WORK_PER_EXCHANGES_S = 1e-2
+"""And what they are for exchanges in one: 24 of 14 pods take 0.04 s."""
+EXCHANGE_NODES = 16
+"""Nodes among which pods are exchanged, two at a time, in one attempt."""
 
 
 @dataclass(slots=True, eq=False)
 class _Arm:
-    """One of the solvers that take turns, and the size of neighbourhood that suits it."""
+    """One of those who search, and the size of neighbourhood that suits it."""
 
-    attempt: Attempter
-    burdened: bool
+    solver: Attempter | None
+    """``None`` where it exchanges."""
+    burdened: bool = False
     """Whether it makes room by and by, and not only places who fits at once."""
     size: int = NODES_START
+    turns: int = 0
+    taken_s: float = 0.0
+    gains: int = 0
+
+    @property
+    def price_s(self) -> float:
+        """What it takes to find something; as if it had found one thing more."""
+        return self.taken_s / (1 + self.gains)
 
     def learn(self, *, finished: bool, gained: bool, took_s: float, full: bool) -> None:
         """Take fewer nodes where time was short, more where nothing came of few."""
+        self.taken_s += took_s
+        self.gains += gained
+        if self.solver is None:
+            return
         if not finished or took_s > STEP_S_MAX / 2:
             self.size = max(self.size * 3 // 4, NODES_MIN)
         elif not gained and not full and took_s < STEP_S_WANTED:
@@ -65,8 +86,8 @@ class _Step:
     before: IntArray
     since_s: float
     """What was left of the budget when it began."""
-    part: tuple[Program, IntArray]
-    """The program over the columns, and what it is to maximise."""
+    attempt: Callable[[float], Attempt]
+    """What a worker is to do, told how many seconds it may take."""
 
 
 class Search:
@@ -83,8 +104,9 @@ class Search:
     ) -> None:
         """Nothing is learned yet."""
         self._draw, self._objectives, self._gained = draw, tuple(objectives), gained
-        self._arms = (_Arm(by_scip, burdened=False), _Arm(by_cpsat, burdened=True))
-        self._turn = self._failures = 0
+        exchanging = _Arm(None, size=EXCHANGE_NODES)
+        self._arms = (exchanging, _Arm(by_scip), _Arm(by_cpsat, burdened=True))
+        self._failures = 0
 
     def run(
         self,
@@ -121,9 +143,7 @@ class Search:
                     busy = [each.where.nodes for each in running.values()]
                     step = self._step(point, bounds, busy, budget)
                     left_s = min(STEP_S_MAX, budget.remaining_s - until_s)
-                    counted = budget.deterministic
-                    future = pool.submit(step.arm.attempt, *step.part, left_s, counted=counted)
-                    running[future] = step
+                    running[pool.submit(step.attempt, left_s)] = step
                     continue
                 for future in done_of(running):
                     if self._finish(point, running.pop(future), future.result(), budget):
@@ -138,18 +158,49 @@ class Search:
         self, point: Incumbent, bounds: Sequence[int], busy: Sequence[IntArray], budget: Budget
     ) -> _Step:
         """The next neighbourhood: for the first open tier, and in turn for the others."""
-        open_tiers = self._open(point, bounds)
-        self._turn += 1
-        arm, turn = self._arms[self._turn % 2], self._turn // 2
-        at = open_tiers[0 if turn % 2 else (turn // 2) % len(open_tiers)]
+        arms = sorted(self._arms, key=lambda arm: arm.price_s)
+        steps = (self._step_of(arm, point, bounds, busy, budget) for arm in arms)
+        return next(step for step in steps if step is not None)
+
+    def _step_of(
+        self,
+        arm: _Arm,
+        point: Incumbent,
+        bounds: Sequence[int],
+        busy: Sequence[IntArray],
+        budget: Budget,
+    ) -> _Step | None:
+        """The next neighbourhood of one arm, ``None`` where that has nothing to do there."""
+        open_tiers, since_s = self._open(point, bounds), budget.remaining_s
+        arm.turns += 1
+        at = open_tiers[0 if arm.turns % 2 else (arm.turns // 2) % len(open_tiers)]
         where = self._draw.draw(point, self._objectives[at], arm.size, busy)
-        columns = where.columns
-        before = point.x[columns].copy()
-        part = self._part(point.part(columns), where, before, at)
-        if arm.burdened:
-            part = _burdened(part, where)
-        budget.spend(len(columns) * WORK_PER_COLUMN_S + WORK_PER_STEP_S)
-        return _Step(arm, where, before, budget.remaining_s, part)
+        before, part = point.x[where.columns].copy(), point.part(where.columns)
+        attempt: Callable[[float], Attempt]
+        if arm.solver is None:
+            exchange = self._exchange(part, where, before)
+            if exchange is None:
+                return None
+            attempt = exchange
+            budget.spend(WORK_PER_EXCHANGES_S)
+        else:
+            program, worth = self._part(part, where, before, at)
+            if arm.burdened:
+                program, worth = _burdened(program, worth, where)
+            attempt = partial(arm.solver, program, worth, counted=budget.deterministic)
+        budget.spend(len(before) * WORK_PER_COLUMN_S + WORK_PER_STEP_S)
+        return _Step(arm, where, before, since_s, attempt)
+
+    def _exchange(
+        self, part: Program, where: Neighbourhood, before: IntArray
+    ) -> Callable[[float], Attempt] | None:
+        """Exchanges within a neighbourhood, ``None`` where there is nothing to exchange for."""
+        objectives = [own[where.columns] for own in self._objectives]
+        exchange = exchange_of(self._draw.model, where, part, objectives, before)
+        if exchange is None:
+            return None
+        random = self._draw.generator()
+        return lambda _: Attempt(exchange.run(random), finished=True)
 
     def _part(
         self, part: Program, where: Neighbourhood, before: IntArray, at: int
@@ -195,7 +246,6 @@ class Search:
         return any(gains)
 
 
-def _burdened(part: tuple[Program, IntArray], where: Neighbourhood) -> tuple[Program, IntArray]:
+def _burdened(program: Program, worth: IntArray, where: Neighbourhood) -> tuple[Program, IntArray]:
     """With the wish, last of all, that the burden be small: no change of it is worth a pod."""
-    program, worth = part
     return program, GRAINS * (2 + len(where.nodes)) * worth - where.burden
