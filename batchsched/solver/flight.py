@@ -16,6 +16,7 @@ from batchsched.solver import cpsat, shards
 from batchsched.solver.budget import Budget
 from batchsched.solver.greedy import Greedy
 from batchsched.solver.guide import Guide
+from batchsched.solver.homeward import homeward
 from batchsched.solver.incumbent import Incumbent
 from batchsched.solver.ladder import Ladder, PricedBound
 from batchsched.solver.model import Model, Tier
@@ -156,6 +157,8 @@ class Flight:
             return
         if alternative is not None:
             self.start_from(alternative())
+        if self._base is None:
+            self.start_from(homeward(self._model, self.point))
 
     def _sketch(self, base: Callable[[], Incumbent]) -> None:
         """Bounds and a point from a relaxation that merges what is nearly alike."""
