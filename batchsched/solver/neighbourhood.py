@@ -35,7 +35,7 @@ IDLE_WEIGHT = 0.1
 not, and each to one of these: they have little to give, however many there are."""
 GRAINS = 20
 """Burden of a pod that fills a node. Finer ones keep the solvers busy with the last of them: on 64
-nodes of eight pods each, 100 left 7 pods more unplaced, of 24."""
+nodes of eight pods each, 100 left 7 pods more unplaced, of 24, in one run of each."""
 WALK_STEPS = 4
 """How far from each other nodes are, at most, that are drawn because they exchanged pods."""
 AT_RANDOM = 0.1
