@@ -1,11 +1,14 @@
-"""Packing, least fragmentation (FORMULATION.md §O6): room left in pieces that are of use.
+"""Packing, least fragmentation (FORMULATION.md §O6): room left where it is of use.
 
-Of use is a piece that holds the reference shape: the largest request in the window of the scarcest
-resource (the extended resource of which the largest share of what is free is asked for; cpu where
-none is asked for). Counted is how many more pods of that shape the nodes could hold.
+Of use to a pod is what is left of the scarcest resource on a node, if the pod fits there at all; a
+GPU beside no free core is of use to nobody. Counted is what is of use to the typical pod: to each
+shape that makes most of the demand, as often as pods have it, running ones and the window's
+(the expected fragmentation of Weng et al., ATC 2023, over whole devices). It must not know where
+pods come from: what will come is taken to be like what is there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -14,35 +17,77 @@ import numpy.typing as npt
 
 from batchsched.feasibility.problem import Problem
 from batchsched.feasibility.resources import held, table
-from batchsched.plan.reading import seat
+from batchsched.plan.reading import meets_terms, seat
 from batchsched.plan.state import FinalState
-from batchsched.snapshot.pod import Pod, Quantities
+from batchsched.snapshot.labels import NodeSelectorTerm, Pairs
+from batchsched.snapshot.node import Node
+from batchsched.snapshot.pod import Pod, PodSpec, Quantities
 from batchsched.solver.model import Model, Tier
 
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 NATIVE = ("cpu", "memory", "ephemeral-storage")
+SHAPES_MAX = 8
+"""How many shapes stand for all: of 73 in the openb trace they are two thirds of the demand."""
 
 
-def reference_shape(pods: Sequence[Pod], free: Mapping[str, int]) -> Quantities:
-    """The request that later pods will most likely fail to find room for.
+@dataclass(frozen=True, slots=True, order=True)
+class Shape:
+    """What a pod asks of a node: amounts, and which nodes it selects."""
 
-    Args:
-        pods: The window's pods, by key.
-        free: What is free of each resource on all nodes together, before this window.
-    """
-    asked: dict[str, int] = {}
-    for pod in pods:
-        for name, amount in pod.spec.requests:
-            asked[name] = asked.get(name, 0) + amount
-    scarcest, worst = "cpu", Fraction(-1)
-    for name in sorted(name for name in asked if is_extended(name)):
-        ratio = Fraction(asked[name], max(free.get(name, 0), 1))
-        if ratio > worst:
-            scarcest, worst = name, ratio
-    ranked = ("cpu", "memory") if scarcest == "cpu" else (scarcest, "cpu", "memory")
-    shapes = [dict(pod.spec.requests) for pod in pods]
-    best = max(shapes, key=lambda s: tuple(s.get(name, 0) for name in ranked), default={})
-    return tuple(sorted(best.items())) if best.get(scarcest) else ()
+    request: Quantities
+    selector: Pairs = ()
+    affinity: tuple[tuple[NodeSelectorTerm, ...], ...] = ()
+    """The required terms as a tuple of one; empty where there are none, so that shapes sort."""
+
+    def may_be_on(self, node: Node) -> bool:
+        """Whether such pods select the node."""
+        labels = dict(node.labels)
+        return all(labels.get(key) == value for key, value in self.selector) and all(
+            meets_terms(terms, node.name, labels) for terms in self.affinity
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """What pods are like: the scarcest resource, and who asks for it."""
+
+    scarcest: str
+    piece: int
+    """The least that one of the shapes asks for of it; 1 where there are none."""
+    shapes: tuple[tuple[Shape, int], ...]
+    """(shape, pods that have it in per mille of those that ask for the resource, at least 1)."""
+
+    @classmethod
+    def of(cls, asked: Mapping[Shape, int], nodes: Iterable[Node]) -> "Mix":
+        """The shapes that make the most of the demand.
+
+        Args:
+            asked: How many pods have each shape.
+            nodes: All nodes.
+        """
+        allocatable: Counter[str] = Counter()
+        for node in nodes:
+            allocatable.update(dict(node.allocatable))
+        demand: Counter[str] = Counter()
+        for shape, pods in asked.items():
+            for name, amount in shape.request:
+                demand[name] += pods * amount
+        extended = sorted(name for name in demand if demand[name] and is_extended(name))
+        scarcest = max(
+            extended,
+            key=lambda n: Fraction(demand[n], max(allocatable.get(n, 0), 1)),
+            default="cpu",
+        )
+        each = {shape: dict(shape.request).get(scarcest, 0) for shape in asked}
+        whole = sum(pods for shape, pods in asked.items() if each[shape])
+        ranked = sorted((-each[shape] * asked[shape], shape) for shape in asked if each[shape])
+        chosen = [shape for _, shape in ranked[:SHAPES_MAX]]
+        return cls(
+            scarcest,
+            min((each[shape] for shape in chosen), default=1),
+            tuple((shape, max(1, 1000 * asked[shape] // whole)) for shape in chosen),
+        )
 
 
 def is_extended(name: str) -> bool:
@@ -52,32 +97,54 @@ def is_extended(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class LeastFragmentation:
-    """One tier: for each node, a column for the reference pods that it could still hold."""
+    """One tier: for each shape and node, whether it fits, and what is then of use."""
 
     name: str = "packing/least-fragmentation"
 
     def tiers(self, model: Model) -> Sequence[Tier]:
-        """Let the reference pods compete for the room that is left, and count them."""
+        """Let a pod of each shape compete for the room that is left."""
         problem = model.problem
-        pods = problem.window_pods
-        names = {name for pod in pods for name, _ in pod.spec.requests}
-        now = _free(problem, names, kept=True)
-        shape = reference_shape(pods, {name: int(room.sum()) for name, room in now.items()})
-        free = _free(problem, names, kept=False) if problem.running.any() else now
-        most = problem.slots.copy() if shape else np.zeros_like(problem.slots)
-        for name, amount in shape:
-            most = np.minimum(most, free[name] // amount)
-        nodes = np.flatnonzero(most > 0)
-        slots = model.add_columns(self.name, most[nodes])
+        here = np.flatnonzero(problem.fixed_node >= 0).tolist()
+        holders = [problem.fixed.pods[f] for f in here]
+        holders += [pod for c in problem.classes if c.seat is not None for pod in c.pods]
+        mix = Mix.of(_shapes(holders, problem.window_pods), problem.nodes)
+        room = _Room.of(problem, mix)
+        columns, worth = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+        for shape, share in mix.shapes:
+            pieces = self._of_use(model, room, shape)
+            columns.append(pieces)
+            worth.append(np.full(len(pieces), share))
+        everything = room.worth(np.arange(len(problem.nodes)), problem.free, problem.slots)
+        return [
+            Tier(
+                self.name,
+                np.concatenate(columns),
+                np.concatenate(worth),
+                highest=int(everything.sum()),
+                room=room.worth,
+            )
+        ]
+
+    def _of_use(self, model: Model, room: "_Room", shape: Shape) -> IntArray:
+        """A column for each node where the shape fits now: the pieces left if it still does."""
+        problem, resources, request = model.problem, model.problem.resources, dict(shape.request)
+        fits = room.fits(shape, np.arange(len(problem.nodes)), problem.free, problem.slots)
+        nodes = np.flatnonzero(fits)
+        most = room.pieces(nodes, problem.free[nodes], problem.slots[nodes])
+        fit = model.add_columns(self.name, 1, len(nodes))
+        left = model.add_columns(self.name, most)
         one_each = np.ones(len(problem.classes), dtype=np.int64)
-        self._compete(model, (nodes, slots), (one_each, 1), problem.slots)
-        asked = dict(shape)
-        for r, name in enumerate(problem.resources):
-            if name in asked:
-                need = (problem.requests[:, r], asked[name])
-                self._compete(model, (nodes, slots), need, problem.free[:, r])
-        worth = np.ones(len(nodes), dtype=np.int64)
-        return [Tier(self.name, slots, worth, highest=int(most.sum()))]
+        self._compete(model, (nodes, fit), (one_each, 1), problem.slots)
+        self._compete(model, (nodes, left), (one_each, 1), problem.slots)
+        for r, name in enumerate(resources):
+            asks, free = problem.requests[:, r], problem.free[:, r]
+            if name in request:
+                self._compete(model, (nodes, fit), (asks, request[name]), free)
+            if name == room.mix.scarcest:
+                self._compete(model, (nodes, left), (asks, room.mix.piece), free)
+        row = np.arange(len(nodes))
+        model.add_rows(self.name, len(nodes), [(row, left, 1), (row, fit, -most)], upper=0)
+        return left
 
     def _compete(
         self,
@@ -109,45 +176,91 @@ class LeastFragmentation:
         model.add_rows(self.name, len(nodes), entries, upper=room[nodes])
 
     def score(self, state: FinalState) -> Mapping[str, int]:
-        """Count, node by node, what more would fit."""
-        before, after = _room(state, new=False), _room(state, new=True)
-        for pod in (state.by_key.get(key) for key in state.evicted):
-            if pod is not None and pod.node in before:
-                _take(before[pod.node], pod.requests)
-        free: dict[str, int] = {}
-        for room in before.values():
-            for name, amount in room.items():
-                free[name] = free.get(name, 0) + amount
-        shape = reference_shape(state.window_pods, free)
-        if not shape:
-            return {self.name: 0}
-        fits = (
-            min([room["pods"], *(room.get(name, 0) // amount for name, amount in shape)])
-            for room in after.values()
-        )
-        return {self.name: sum(max(0, count) for count in fits)}
+        """Count, node by node, what is of use to whom."""
+        gone = [pod for pod in (state.by_key.get(key) for key in state.evicted) if pod is not None]
+        mix = Mix.of(_shapes((*state.kept, *gone), state.window_pods), state.nodes.values())
+        total = 0
+        for name, left in _left(state).items():
+            pieces = min(left["pods"], left.get(mix.scarcest, 0) // mix.piece)
+            for shape, share in mix.shapes:
+                asked = (*shape.request, ("pods", 1))
+                enough = all(left.get(resource, 0) >= amount for resource, amount in asked)
+                if enough and shape.may_be_on(state.nodes[name]):
+                    total += share * pieces
+        return {self.name: total}
 
 
-def _free(problem: Problem, names: set[str], *, kept: bool) -> dict[str, IntArray]:
-    """[N] what running pods leave of each named resource, at least 0, whoever asks for it.
+@dataclass(frozen=True, eq=False)
+class _Room:
+    """What is left on nodes, to what that is worth. Shapes: n nodes, R resources of the problem."""
 
-    All of those that run, if they are ``kept``; else as when all that may go have left.
-    """
-    ordered = sorted(names)
-    room = table([node.allocatable for node in problem.nodes], ordered)
-    room -= held(problem.fixed, problem.fixed_node, ordered, len(problem.nodes))
-    seated = np.flatnonzero(problem.running & kept)
-    asked = table([problem.classes[c].spec.requests for c in seated.tolist()], ordered)
-    room -= problem.upper[seated].T @ asked
-    return {name: np.maximum(room[:, r], 0) for r, name in enumerate(ordered)}
+    mix: Mix
+    column: Mapping[str, int]
+    """Of each resource that the problem has."""
+    fixed: Mapping[str, IntArray]
+    """[N] of each other one, of which nobody takes any."""
+    home: Mapping[Shape, BoolArray]
+    """[N] the nodes that each shape selects."""
+
+    @classmethod
+    def of(cls, problem: Problem, mix: Mix) -> "_Room":
+        """The room of a problem."""
+        names = {mix.scarcest, *(name for shape, _ in mix.shapes for name, _ in shape.request)}
+        others = sorted(names.difference(problem.resources))
+        room = table([node.allocatable for node in problem.nodes], others)
+        room -= held(problem.fixed, problem.fixed_node, others, len(problem.nodes))
+        fixed = {name: np.maximum(room[:, r], 0) for r, name in enumerate(others)}
+        home = {
+            shape: np.array([shape.may_be_on(node) for node in problem.nodes], dtype=np.bool_)
+            for shape, _ in mix.shapes
+        }
+        return cls(mix, {name: r for r, name in enumerate(problem.resources)}, fixed, home)
+
+    def worth(self, nodes: IntArray, left: IntArray, slots: IntArray) -> IntArray:
+        """[n] what is of use there, of what is ``left`` [n, R] with room for ``slots`` [n] pods."""
+        pieces = self.pieces(nodes, left, slots)
+        total = np.zeros(len(nodes), dtype=np.int64)
+        for shape, share in self.mix.shapes:
+            total += np.where(self.fits(shape, nodes, left, slots), share * pieces, 0)
+        return total
+
+    def pieces(self, nodes: IntArray, left: IntArray, slots: IntArray) -> IntArray:
+        """[n] how many of the least pods the scarcest resource is enough for."""
+        has = self._has(self.mix.scarcest, nodes, left)
+        return np.maximum(np.minimum(slots, has // self.mix.piece), 0)
+
+    def fits(self, shape: Shape, nodes: IntArray, left: IntArray, slots: IntArray) -> BoolArray:
+        """[n] whether a pod of this shape does."""
+        fits = (slots > 0) & self.home[shape][nodes]
+        for name, amount in shape.request:
+            fits = fits & (self._has(name, nodes, left) >= amount)
+        return fits
+
+    def _has(self, name: str, nodes: IntArray, left: IntArray) -> IntArray:
+        return left[:, self.column[name]] if name in self.column else self.fixed[name][nodes]
 
 
-def _room(state: FinalState, *, new: bool) -> dict[str, dict[str, int]]:
-    """What is left on each node, at least 0, with or without the pods that the plan places."""
+def _shapes(holders: Iterable[Pod], waiting: Iterable[Pod]) -> Counter[Shape]:
+    """How many pods have each shape; replicas share their specs, so few are looked at twice."""
+    kinds: dict[tuple[int, int], list[tuple[Quantities, PodSpec]]] = {}
+    told = [(pod.requests, pod.spec) for pod in holders]
+    told += [(pod.spec.requests, pod.spec) for pod in waiting]
+    for request, spec in told:
+        kinds.setdefault((id(request), id(spec)), []).append((request, spec))
+    found: Counter[Shape] = Counter()
+    for same in kinds.values():
+        request, spec = same[0]
+        terms = () if spec.node_affinity is None else (spec.node_affinity,)
+        found[Shape(request, spec.node_selector, terms)] += len(same)
+    return found
+
+
+def _left(state: FinalState) -> dict[str, dict[str, int]]:
+    """What is left on each node, at least 0 of what only the pods that stay hold."""
     room = {name: {"pods": 0, **dict(node.allocatable)} for name, node in state.nodes.items()}
     for pod in state.kept:
         _take(room[seat(pod)], pod.requests)
-    for placed in state.placed if new else ():
+    for placed in state.placed:
         here = room[placed.node.name]
         for name, amount in (*placed.pod.spec.requests, ("pods", 1)):
             here[name] = here.get(name, 0) - amount

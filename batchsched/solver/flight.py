@@ -146,6 +146,10 @@ class Flight:
 
     def _approach(self, until_s: float, alternative: Callable[[], IntArray] | None) -> None:
         """Bounds and a good point, before anything is searched."""
+        if alternative is not None:
+            self.start_from(alternative())
+        if self._first_open() is None:
+            return
         if self._base is None:
             self._ask_the_quotient(until_s)
         elif not self._is_guided:
@@ -153,11 +157,7 @@ class Flight:
             self._tell()
             self._deal(self._base, until_s)
         self._tell()
-        if self._first_open() is None:
-            return
-        if alternative is not None:
-            self.start_from(alternative())
-        if self._base is None:
+        if self._base is None and self._first_open() is not None:
             self.start_from(homeward(self._model, self.point))
 
     def _sketch(self, base: Callable[[], Incumbent]) -> None:

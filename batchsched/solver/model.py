@@ -10,10 +10,10 @@ linear and integer. Two laws hold for every rule, because greedy, search and win
   can be.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from batchsched.solver.guide import Guide
 
 IntArray = npt.NDArray[np.int64]
+RoomWorth: TypeAlias = Callable[[IntArray, IntArray, IntArray], IntArray]
+"""(nodes, what is left on each of each resource [nodes, R], pods that each may still take) to what
+that is worth in a tier [nodes]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ class Tier:
     """Whether it is held only until the next tier that is not passing is done."""
     priority: int | None = None
     """Whose placed pods it counts, if that is what it does."""
+    room: RoomWorth | None = None
+    """What free room is worth, if that is all it counts: it guides who places pods one by one."""
 
     def objective(self, width: int) -> IntArray:
         """[width] dense coefficients."""

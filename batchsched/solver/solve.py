@@ -21,6 +21,8 @@ from batchsched.solver.model import Model, Stage, Tier
 from batchsched.solver.program import Program
 from batchsched.solver.reprieve import reprieved
 from batchsched.solver.settle import settle
+from batchsched.solver.sums import add_up
+from batchsched.solver.thrift import Thrift
 
 IntArray = npt.NDArray[np.int64]
 
@@ -261,7 +263,7 @@ class _Solve:
         self.flights.append(flight)
         # Another start takes as long as the first: where there is no time for it, do without.
         another = not first and share_s >= self.seconds["greedy"]
-        flight.run(share_s, (lambda: self._repacked(program, objective)) if another else None)
+        flight.run(share_s, (lambda: self._repacked(program, tiers, x)) if another else None)
         flight.start_from(reprieved(self.model, flight.point))
         self.results.append(self._results(i))
         return flight.point.x
@@ -293,10 +295,19 @@ class _Solve:
             program = program.with_row(result.tier.columns, result.tier.coefficients, result.value)
         return program
 
-    def _repacked(self, program: Program, objective: IntArray) -> IntArray:
-        """Everything placed anew, on few nodes."""
-        point = Greedy(self.model, self._first_point(), self.budget, pack=True).complete()
-        return self._extend(program, objective, point.x)
+    def _repacked(self, program: Program, tiers: Sequence[Tier], x: IntArray) -> IntArray:
+        """Everything placed anew: where a tier says what room is worth, as that costs the least.
+
+        On few nodes else.
+        """
+        first, room = self._first_point(), next((t.room for t in tiers if t.room is not None), None)
+        if room is None:
+            greedy = Greedy(self.model, first, self.budget, pack=True)
+        else:
+            counts = self.model.counts
+            placed = add_up(counts.classes, x[: len(counts)], len(self.model.problem.classes))
+            greedy = Thrift(self.model, first, self.budget, room, placed)
+        return self._extend(program, tiers[0].objective(program.width), greedy.complete().x)
 
     def _extend(self, program: Program, objective: IntArray, x: IntArray) -> IntArray:
         """Extend a point to the columns that this and earlier tiers have brought."""

@@ -18,7 +18,7 @@ from batchsched.snapshot.pod import Disk, Pod, TopologySpread
 from tests.oracles.cluster import Cluster, Places, Stand
 from tests.oracles.reading import term_selects
 from tests.oracles.rules import counted, eligible, matches_all
-from tests.oracles.scores import extended, node_score, reference_shape
+from tests.oracles.scores import extended, mix, node_score, selects_node
 
 MODEL = Path(__file__).resolve().parents[2] / "models" / "placement" / "placement.mzn"
 NUMBER_MAX = 2**31 // 2000
@@ -166,12 +166,16 @@ class Data:
         }
 
     def _capacity(self) -> dict[str, Any]:
-        shape = reference_shape(self.cluster)
+        typical = mix(self.cluster)
+        shapes = [shape for shape, _, _ in typical.shapes]
         asked = {r for stand in self.stands for r in stand.requests}
-        names = sorted({"cpu", "memory"} | asked | shape.keys())
+        names = sorted({"cpu", "memory"} | asked | {typical.scarce}.union(*shapes))
         unit = {}
         for r in names:
-            amounts = [shape.get(r, 0), *(s.requests.get(r, 0) for s in self.stands)]
+            amounts = [
+                *(shape.get(r, 0) for shape in shapes),
+                *(s.requests.get(r, 0) for s in self.stands),
+            ]
             unit[r] = gcd(*amounts, *(dict(n.allocatable).get(r, 0) for n in self.nodes)) or 1
         requests = [[s.requests.get(r, 0) // unit[r] for r in names] for s in self.stands]
         room = [[dict(n.allocatable).get(r, 0) // unit[r] for r in names] for n in self.nodes]
@@ -183,7 +187,17 @@ class Data:
             "request": Matrix("POD", "RESOURCE", requests),
             "allocatable": Matrix("NODE", "RESOURCE", room),
             "slots": [dict(n.allocatable).get("pods", 0) for n in self.nodes],
-            "shape": [shape.get(r, 0) // unit[r] for r in names],
+            "shapes": len(shapes),
+            "shape": Matrix(
+                "SHAPE", "RESOURCE", [[q.get(r, 0) // unit[r] for r in names] for q in shapes]
+            ),
+            "home": [
+                {i for i, n in enumerate(self.nodes, start=1) if selects_node(pod, n)}
+                for _, pod, _ in typical.shapes
+            ],
+            "popularity": [popularity for *_, popularity in typical.shapes],
+            "scarce": names.index(typical.scarce) + 1,
+            "piece": typical.piece // unit[typical.scarce] if shapes else 1,
             "dominant": {i for i, r in enumerate(names, start=1) if r in dominant},
             "using": {
                 i

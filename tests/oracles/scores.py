@@ -1,12 +1,14 @@
 """The tiers of a final state (O1 to O6 of models/placement/FORMULATION.md), in plain Python."""
 
+from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
+from typing import Any
 
 from batchsched.snapshot.node import Node
 from batchsched.snapshot.pod import Pod
 from tests.oracles.cluster import Cluster, Places, Stand
-from tests.oracles.reading import term_holds, term_selects, tolerates
+from tests.oracles.reading import term_holds, term_selects, terms_hold, tolerates
 from tests.oracles.rules import counts, eligible
 
 MIB = 1024**2
@@ -162,40 +164,72 @@ def dominant_excess(cluster: Cluster, state: State) -> int:
     return total
 
 
-def reference_shape(cluster: Cluster) -> dict[str, int]:
-    """The request of the pod that asks for most of the scarce resource; empty if none asks."""
-    free = dict.fromkeys(extended(cluster), 0)
-    for node in cluster.snapshot.nodes:
-        taken = used(cluster.fixed, node)
-        for r in free:
-            free[r] += max(0, dict(node.allocatable).get(r, 0) - taken.get(r, 0))
-    asked = {r: sum(dict(pod.spec.requests).get(r, 0) for pod in cluster.window.pods) for r in free}
+@dataclass(frozen=True)
+class Mix:
+    """What pods ask for: the scarce resource, its least amount, and each shape's popularity."""
 
-    def scarcity(resource: str) -> Fraction:
-        return Fraction(asked[resource], max(1, free[resource]))
+    scarce: str
+    piece: int
+    shapes: list[tuple[dict[str, int], Pod, int]]
+    """Request, a pod that has it, and how many in per mille."""
 
-    scarce = max(sorted(free), key=scarcity, default="cpu")
-    ranked = sorted(
-        (dict(pod.spec.requests) for pod in cluster.window.pods),
-        key=lambda q: (-q.get(scarce, 0), -q.get("cpu", 0), -q.get("memory", 0)),
+
+def mix(cluster: Cluster) -> Mix:
+    """The eight shapes of O6, from those who hold a place and those who wait."""
+    pods = [(stand.requests, stand.pod) for stand in cluster.fixed if stand.node]
+    pods += [(dict(pod.spec.requests), pod) for pod in cluster.window.pods]
+    total = {r: sum(q.get(r, 0) for q, _ in pods) for p, _ in pods for r in p}
+    there = {r: sum(dict(n.allocatable).get(r, 0) for n in cluster.snapshot.nodes) for r in total}
+    scarce = max(
+        sorted(r for r in total if is_extended(r) and total[r] > 0),
+        key=lambda r: Fraction(total[r], max(1, there[r])),
+        default="cpu",
     )
-    return ranked[0] if ranked and ranked[0].get(scarce, 0) > 0 else {}
+    asking = [(q, pod) for q, pod in pods if q.get(scarce, 0) > 0]
+    kinds: dict[object, list[tuple[dict[str, int], Pod]]] = {}
+    for q, pod in asking:
+        terms = [] if pod.spec.node_affinity is None else [pod.spec.node_affinity]
+        kinds.setdefault(
+            (tuple(sorted(q.items())), pod.spec.node_selector, tuple(terms)), []
+        ).append((q, pod))
+
+    def rank(kind: Any) -> Any:
+        return -len(kinds[kind]) * dict(kind[0])[scarce], kind
+
+    ranked = [kinds[kind] for kind in sorted(kinds, key=rank)[:8]]
+    return Mix(
+        scarce,
+        min((like[0][0][scarce] for like in ranked), default=1),
+        [(*like[0], max(1, 1000 * len(like) // len(asking))) for like in ranked],
+    )
 
 
-def further_pods(cluster: Cluster, state: State) -> int:
+def of_use(cluster: Cluster, state: State) -> int:
     """O6."""
-    shape = reference_shape(cluster)
+    typical = mix(cluster)
     total = 0
     for node in cluster.snapshot.nodes:
         allocatable, taken = dict(node.allocatable), used(state, node)
         slots = allocatable.get("pods", 0) - sum(s.node is node for s in state)
-        room = [(allocatable.get(r, 0) - taken.get(r, 0)) // q for r, q in shape.items() if q > 0]
-        total += max(0, min([slots, *room])) if shape else 0
+        left = {r: max(0, allocatable.get(r, 0) - taken.get(r, 0)) for r in allocatable}
+        pieces = max(0, min(slots, left.get(typical.scarce, 0) // typical.piece))
+        for shape, pod, popularity in typical.shapes:
+            fits = all(left.get(r, 0) >= amount for r, amount in shape.items())
+            if fits and selects_node(pod, node):
+                total += popularity * pieces
     return total
+
+
+def selects_node(pod: Pod, node: Node) -> bool:
+    """Whether node selector and required node affinity of a pod take a node."""
+    labels = dict(node.labels)
+    return all(labels.get(k) == v for k, v in pod.spec.node_selector) and terms_hold(
+        pod.spec.node_affinity, node
+    )
 
 
 PACKING = {
     "fewest-nodes": fewest_nodes,
     "spread": dominant_excess,
-    "least-fragmentation": further_pods,
+    "least-fragmentation": of_use,
 }

@@ -23,6 +23,8 @@ SOLVER = "solver"
 POLICIES = (SOLVER, *SCORES)
 WINDOWS_S = (10.0, 60.0, 600.0)
 BACKLOG_LIMIT_S, WINDOW_LIMIT_S = 10.0, 5.0
+PROFILE = "least-fragmentation"
+"""The one that replays of traces have where nobody says."""
 LOAD = 1.1
 """More than there is, so that who packs better places more."""
 SPAN_S_MIN, WINDOWS_MIN = 900.0, 6
@@ -80,7 +82,7 @@ def _run(path: Path, setting: Setting, policy: str, seed: int, options: Options)
     limit_s = BACKLOG_LIMIT_S if setting.window_s is None else WINDOW_LIMIT_S
     limits = Limits(time_limit_s=limit_s, workers=options.workers, seed=seed)
     decide = (
-        solver(named_profiles()["placed-only"], limits, time.monotonic)
+        solver(named_profiles()[PROFILE], limits, time.monotonic)
         if policy == SOLVER
         else greedy(policy)
     )
