@@ -38,6 +38,10 @@ class Grouping:
         self, pods: Sequence[Pod]
     ) -> tuple[tuple[PodGroup, ...], tuple[tuple[tuple[str, str], int], ...]]:
         """All groups, and who belongs to them, as a snapshot holds it."""
-        if self.declared.groups or self.declared.jobs or any(p.annotations for p in pods):
+        if (
+            self.declared.groups
+            or self.declared.jobs
+            or any(p.annotations or p.labels for p in pods)
+        ):
             return groups(pods, self.declared)
         return (), ()

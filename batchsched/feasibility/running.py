@@ -42,29 +42,31 @@ def leavers(snapshot: Snapshot, window: Window, allowance: Allowance) -> tuple[L
     preempting = [p.spec.priority for p in window.pods if not p.spec.preemption_never]
     highest = max(preempting, default=None) if allowance.preemption else None
     nodes, group_of = {node.name for node in snapshot.nodes}, dict(snapshot.group_of)
-    short = _short_groups(snapshot, group_of)
+    staying = _staying_groups(snapshot, group_of)
     found = []
     for pod in holding(snapshot):
         bound = pod.owner is not None and pod.owner.kind in STAYING_OWNERS
         if pod.deleting or bound or pod.node not in nodes:
             continue
         group = group_of.get(pod.key)
-        preemptible = highest is not None and pod.spec.priority < highest and group not in short
+        preemptible = highest is not None and pod.spec.priority < highest and group not in staying
         movable = allowance.moves_max != 0 and group is None and _comes_back_alike(pod)
         if preemptible or movable:
             found.append(Leaver(pod, preemptible, movable, group))
     return tuple(found)
 
 
-def _short_groups(snapshot: Snapshot, group_of: Mapping[PodKey, int]) -> frozenset[int]:
-    """Groups of which fewer run than their minimum, or that nobody understands: they stay."""
+def _staying_groups(snapshot: Snapshot, group_of: Mapping[PodKey, int]) -> frozenset[int]:
+    """Groups that stay: they go whole or not at all, are short already, or nobody understands."""
     running = dict.fromkeys(group_of.values(), 0)
     for pod in holding(snapshot) if group_of else ():
         if pod.key in group_of and not pod.deleting:
             running[group_of[pod.key]] += 1
     groups = snapshot.groups
     return frozenset(
-        g for g, count in running.items() if count < groups[g].min_count or groups[g].problem
+        g
+        for g, count in running.items()
+        if groups[g].goes_whole or count < groups[g].min_count or groups[g].problem
     )
 
 

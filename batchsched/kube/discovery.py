@@ -61,6 +61,7 @@ RESOURCES: tuple[Resource, ...] = (
     Resource(("scheduling.x-k8s.io", "PodGroup"), "podgroups", ("v1", "v1beta1", "v1alpha1")),
     Resource(("scheduling.sigs.k8s.io", "PodGroup"), "podgroups", ("v1alpha1",)),
     Resource(("scheduling.volcano.sh", "PodGroup"), "podgroups", ("v1", "v1beta1", "v1alpha2")),
+    Resource(("scheduling.run.ai", "PodGroup"), "podgroups", ("v2alpha2",)),
     Resource(("storage.k8s.io", "StorageClass"), "storageclasses"),
     Resource(("storage.k8s.io", "CSINode"), "csinodes"),
     Resource(("storage.k8s.io", "CSIDriver"), "csidrivers"),

@@ -16,7 +16,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from batchsched.daemon.ports import Change, NodeChange, PodChange
 from batchsched.kube.membership import Membership
 from batchsched.kube.reading import Unreadable
-from batchsched.snapshot.groups import Declared, key_of_group
+from batchsched.snapshot.groups import Declared, key_of_group, ranked
 from batchsched.snapshot.kinds import (
     DECLARING,
     DECODERS,
@@ -84,7 +84,7 @@ class Store:
         self._nouns: dict[GroupKind, dict[Key, Any]] = {kind: {} for kind in DECODERS}
         self._fields: dict[GroupKind, _Sorted[Any]] = {kind: _Sorted() for kind in FIELDS.values()}
         self._plain: dict[Key, Pod] = {}
-        """Pods as they were read: without the spreading that they get by default."""
+        """Pods as they were read: without what they get from others (spreading, priority)."""
         self._pods: _Sorted[Pod] = _Sorted()
         self._membership = Membership()
         self._spread, self._spread_stale = DefaultSpread(), False
@@ -156,15 +156,19 @@ class Store:
         if noun == old:
             return
         shown_old = self._pods.by_key.get(key)
-        shown = self._spread.spread(noun) if noun is not None else None
         kept = noun if noun is None or not noun.terminal or _in_gang(noun) else None
         self._membership.put(old, kept)
+        shown = self._pod_as_shown(noun) if noun is not None else None
         _set(self._plain, key, kept)
         if old is not None or kept is not None:
             self._pods.put(key, shown if kept is not None else None)
             self._snapshot = None
         if shown_old is not None or kept is not None:
             self._told.append(_Told(shown_old, shown))
+
+    def _pod_as_shown(self, plain: Pod) -> Pod:
+        """A pod with the spreading and the priority that others give it."""
+        return ranked(self._spread.spread(plain), self._membership.of(plain.key))
 
     def _with_group(self, change: _Told) -> PodChange:
         pod = change.new or change.old
@@ -221,15 +225,17 @@ class Store:
             self._spread, self._spread_stale = default_spread(self._nouns), False
             self._told.extend(self._spread_again())
         for pod in self._membership.settle():
-            shown = self._pods.by_key[pod.key]
+            old, new = self._pods.by_key[pod.key], self._pod_as_shown(pod)
             self._snapshot = None
-            if pod.node is None and not pod.terminal:
-                self._told.append(_Told(shown, shown))
+            if old != new:
+                self._pods.put(pod.key, new)
+            if old != new or (pod.node is None and not pod.terminal):
+                self._told.append(_Told(old, new))
 
     def _spread_again(self) -> Iterator[_Told]:
         """Give all pods the spreading that they have now."""
         for key, plain in self._plain.items():
-            old, new = self._pods.by_key[key], self._spread.spread(plain)
+            old, new = self._pods.by_key[key], self._pod_as_shown(plain)
             if new != old:
                 self._pods.put(key, new)
                 self._snapshot = None

@@ -59,7 +59,7 @@ def _is_made_again(pod: Pod) -> bool:
 
 
 def _weak_groups(state: "FinalState") -> set[int]:
-    """Groups that run with fewer members than they need: not to be weakened further."""
+    """Groups not to be weakened: fewer run than they need, or nobody of them may go alone."""
     running: dict[int, int] = {}
     groups = dict(state.snapshot.group_of)
     for pod in state.snapshot.pods:
@@ -68,5 +68,5 @@ def _weak_groups(state: "FinalState") -> set[int]:
     return {
         g
         for g, group in enumerate(state.snapshot.groups)
-        if group.problem is not None or running.get(g, 0) < group.min_count
+        if group.problem is not None or group.goes_whole or running.get(g, 0) < group.min_count
     }

@@ -1,10 +1,10 @@
 """Groups of pods and the owners that make some, as far as a scheduler reads them. See ``api``."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from batchsched.snapshot.api import Api, Count, NotEmpty, Object, Positive, refuse
+from batchsched.snapshot.api import Api, Count, Int32, NotEmpty, Object, Positive, refuse
 
 
 class BasicModel(Api):
@@ -42,11 +42,28 @@ class GroupConstraintsModel(Api):
     topology: Annotated[list[TopologyKeyModel] | None, Field(max_length=1)] = None
 
 
+class DisruptionModel(Api):
+    """``disruptionMode`` from v1alpha3 on: exactly one of the two."""
+
+    all: BasicModel | None = None
+    single: BasicModel | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> "DisruptionModel":
+        if (self.all is None) == (self.single is None):
+            refuse("needs exactly one of all and single")
+        return self
+
+
 class KubernetesGroupSpec(Api):
     """``spec`` of a scheduling.k8s.io PodGroup."""
 
     scheduling_policy: PolicyModel
     scheduling_constraints: GroupConstraintsModel | None = None
+    disruption_mode: DisruptionModel | Literal["Pod", "PodGroup"] | None = None
+    priority: Int32 | None = None
+    preemption_policy: Literal["Never", "PreemptLowerPriority"] | None = None
+    parent_composite_pod_group_name: str | None = None
 
 
 class KubernetesGroupModel(Object):
@@ -59,12 +76,45 @@ class MemberGroupSpec(Api):
     """``spec`` with ``minMember`` (coscheduling, Volcano)."""
 
     min_member: Count | None = None
+    min_task_member: dict[str, Count] | None = None
 
 
 class MemberGroupModel(Object):
     """A PodGroup of coscheduling or Volcano."""
 
     spec: MemberGroupSpec | None = None
+
+
+class KaiTopologyModel(Api):
+    """``topologyConstraint``."""
+
+    required_topology_level: str | None = None
+    preferred_topology_level: str | None = None
+
+
+class KaiSubGroupModel(Api):
+    """One of ``subGroups``."""
+
+    name: NotEmpty
+    parent: str | None = None
+    min_member: Count | None = None
+    min_sub_group: Count | None = None
+    topology_constraint: KaiTopologyModel | None = None
+
+
+class KaiGroupSpec(Api):
+    """``spec`` of a PodGroup of KAI."""
+
+    min_member: Count | None = None
+    min_sub_group: Count | None = None
+    sub_groups: list[KaiSubGroupModel] | None = None
+    topology_constraint: KaiTopologyModel | None = None
+
+
+class KaiGroupModel(Object):
+    """A PodGroup of KAI."""
+
+    spec: KaiGroupSpec | None = None
 
 
 class JobSpecModel(Api):

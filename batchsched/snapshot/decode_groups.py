@@ -1,33 +1,104 @@
 """What group objects, Jobs and JobSets mean for gangs. See ``api_groups`` for their form."""
 
+from dataclasses import replace
+
+from batchsched.snapshot.api import Object
 from batchsched.snapshot.api_groups import (
     JobModel,
     JobSetModel,
     JobSpecModel,
+    KaiGroupModel,
+    KaiGroupSpec,
     KubernetesGroupModel,
+    KubernetesGroupSpec,
     MemberGroupModel,
 )
 from batchsched.snapshot.decode_cluster import namespace
 from batchsched.snapshot.group import PodGroup
+from batchsched.snapshot.groups import VOLCANO
+from batchsched.snapshot.pod_gangs import KOORDINATOR_GROUPS, PROBLEM, together_with_others
 
 
 def kubernetes_group(model: KubernetesGroupModel, api: str) -> PodGroup:
     """A scheduling.k8s.io PodGroup; ``basic`` lets its pods come one by one."""
-    policy, limits = model.spec.scheduling_policy, model.spec.scheduling_constraints
+    spec, space = model.spec, namespace(model.metadata)
+    policy, limits = spec.scheduling_policy, spec.scheduling_constraints
     keys = (limits and limits.topology) or []
+    above = spec.parent_composite_pod_group_name
     return PodGroup(
         api=api,
-        namespace=namespace(model.metadata),
+        namespace=space,
         name=model.metadata.name,
         min_count=policy.gang.min_count if policy.gang else 0,
         required_topology=keys[0].key if keys else None,
+        problem=_in_composite(f"{space}/{model.metadata.name}", above) if above else _known(model),
+        priority=spec.priority,
+        preemption_never=spec.preemption_policy == "Never",
+        goes_whole=_goes_whole(spec),
     )
 
 
+def _known(model: Object) -> str | None:
+    """What was wrong with a group when its snapshot was recorded."""
+    return (model.metadata.annotations or {}).get(PROBLEM)
+
+
+def _in_composite(name: str, above: str) -> str:
+    return (
+        f"PodGroup {name} belongs to CompositePodGroup {above}; gangs of gangs are not scheduled "
+        "yet: make one PodGroup of them, or remove parentCompositePodGroupName"
+    )
+
+
+def _goes_whole(spec: KubernetesGroupSpec) -> bool:
+    """``disruptionMode``: ``all`` is called ``PodGroup`` in v1alpha2."""
+    mode = spec.disruption_mode
+    return mode == "PodGroup" if mode is None or isinstance(mode, str) else mode.all is not None
+
+
 def member_group(model: MemberGroupModel, api: str) -> PodGroup:
-    """A PodGroup with ``minMember``."""
-    count = (model.spec and model.spec.min_member) or 0
-    return PodGroup(api, namespace(model.metadata), model.metadata.name, count)
+    """A PodGroup with ``minMember``, and of Volcano ``minTaskMember``; Koordinator adds notes."""
+    spec, meta = model.spec, model.metadata
+    group = PodGroup(api, namespace(meta), meta.name, (spec and spec.min_member) or 0)
+    others = (meta.annotations or {}).get(KOORDINATOR_GROUPS)
+    parts = spec.min_task_member if spec is not None and api == VOLCANO else None
+    return replace(
+        group,
+        parts=tuple(sorted((parts or {}).items())),
+        problem=together_with_others(group, others) or _known(model),
+    )
+
+
+def kai_group(model: KaiGroupModel, api: str) -> PodGroup:
+    """A PodGroup of KAI, with subgroups as long as they are only counted."""
+    spec, meta = model.spec or KaiGroupSpec(), model.metadata
+    group = PodGroup(api, namespace(meta), meta.name, spec.min_member or 0)
+    parts = [(each.name, each.min_member or 0) for each in spec.sub_groups or ()]
+    level = spec.topology_constraint
+    return replace(
+        group,
+        min_count=max(group.min_count, sum(least for _, least in parts)),
+        parts=tuple(sorted(parts)),
+        required_topology=(level and level.required_topology_level) or None,
+        preferred_topology=(level and level.preferred_topology_level) or None,
+        problem=_kai_problem(group, spec) or _known(model),
+    )
+
+
+def _kai_problem(group: PodGroup, spec: KaiGroupSpec) -> str | None:
+    """Subgroups that are more than counted: nested, some of several, or with their own topology."""
+    subgroups = spec.sub_groups or []
+    topology = [each.topology_constraint for each in subgroups]
+    own = any(t and (t.required_topology_level or t.preferred_topology_level) for t in topology)
+    nested = any(each.parent or each.min_sub_group for each in subgroups)
+    some = spec.min_sub_group is not None and spec.min_sub_group < len(subgroups)
+    if not (own or nested or some):
+        return None
+    what = "nest" if nested else "have topologies of their own" if own else "need not all start"
+    return (
+        f"subgroups of PodGroup {group.namespace}/{group.name} {what}, which is not scheduled yet: "
+        "make a PodGroup of each, or leave that out"
+    )
 
 
 def job_size(model: JobModel) -> int:

@@ -13,11 +13,13 @@ from batchsched.snapshot.groups import (
     COSCHEDULING_OLD,
     JOB,
     JOBSET,
+    KAI,
     KUBERNETES,
     VOLCANO,
     missing,
 )
 from batchsched.snapshot.pod import OwnerRef
+from batchsched.snapshot.pod_gangs import PROBLEM
 from batchsched.snapshot.snapshot import Snapshot
 
 _VERSIONS = {COSCHEDULING: "v1alpha1", COSCHEDULING_OLD: "v1alpha1", VOLCANO: "v1beta1"}
@@ -33,12 +35,16 @@ def group_objects(snapshot: Snapshot) -> Iterator[Object]:
 
 def _object(group: PodGroup) -> Iterator[Object]:
     """The object that declares a group, if its dialect has one."""
-    meta = metadata(group.name, group.namespace)
+    notes = ((PROBLEM, group.problem),) if group.problem else ()
+    meta = metadata(group.name, group.namespace, annotations=notes)
     if group.api == KUBERNETES:
         yield _kubernetes(group, meta)
     elif group.api in _VERSIONS:
         version = f"{group.api}/{_VERSIONS[group.api]}"
-        yield api_object(version, "PodGroup", meta, spec={"minMember": group.min_count})
+        spec = {"minMember": group.min_count, "minTaskMember": dict(group.parts)}
+        yield api_object(version, "PodGroup", meta, spec=spec)
+    elif group.api == KAI:
+        yield _kai(group, meta)
     elif group.api == JOB:
         found = api_object("batch/v1", "Job", meta)
         yield {**found, "spec": {"parallelism": group.min_count}}
@@ -52,8 +58,28 @@ def _kubernetes(group: PodGroup, meta: Object) -> Object:
     count, key = group.min_count, group.required_topology
     policy: Object = {"gang": {"minCount": count}} if count else {"basic": {}}
     limits = {"topology": [{"key": key}]} if key else {}
-    spec = {"schedulingPolicy": policy, "schedulingConstraints": limits}
+    spec = {
+        "schedulingPolicy": policy,
+        "schedulingConstraints": limits,
+        **({"disruptionMode": {"all": {}}} if group.goes_whole else {}),
+        **({"priority": group.priority} if group.priority is not None else {}),
+        **({"preemptionPolicy": "Never"} if group.preemption_never else {}),
+    }
     return api_object(f"{KUBERNETES}/v1beta1", "PodGroup", meta, spec=spec)
+
+
+def _kai(group: PodGroup, meta: Object) -> Object:
+    """A PodGroup of KAI."""
+    levels = {
+        "requiredTopologyLevel": group.required_topology,
+        "preferredTopologyLevel": group.preferred_topology,
+    }
+    spec = {
+        "minMember": group.min_count,
+        "subGroups": [{"name": name, "minMember": least} for name, least in group.parts],
+        "topologyConstraint": {name: level for name, level in levels.items() if level},
+    }
+    return api_object(f"{KAI}/v2alpha2", "PodGroup", meta, spec=spec)
 
 
 def _jobs_of_job_sets(snapshot: Snapshot) -> Iterator[Object]:

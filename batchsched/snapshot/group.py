@@ -7,11 +7,14 @@ from dataclasses import dataclass
 class PodGroup:
     """One gang.
 
-    ``api`` names the dialect it came from (``scheduling.k8s.io``, ``scheduling.x-k8s.io``,
-    ``scheduling.volcano.sh``, ``batchsched.io``; for gangs of owners their API group, ``batch`` or
-    ``jobset.x-k8s.io``); with the namespace and the name it is the identity. ``min_count`` 0 means
-    that members may be placed one by one. ``problem`` says why the group cannot be scheduled
-    whatever the room (it does not exist, its members contradict each other), or is ``None``.
+    ``api`` names the dialect it came from (``scheduling.k8s.io``, ``scheduling.volcano.sh``,
+    ``batchsched.io``; for gangs of owners their API group, ``batch`` or ``jobset.x-k8s.io``); with
+    the namespace and the name it is the identity. ``min_count`` 0 means that members may be placed
+    one by one. ``problem`` says why the group cannot be scheduled whatever the room (it does not
+    exist, its members contradict each other), or is ``None``. ``priority`` is that of all members,
+    where the group has one. Of a group that ``goes_whole`` nobody may be evicted alone. ``parts``
+    are the minimums of kinds of members, until the members are known: then they are in
+    ``min_count``.
     """
 
     api: str
@@ -21,6 +24,10 @@ class PodGroup:
     required_topology: str | None = None
     preferred_topology: str | None = None
     problem: str | None = None
+    priority: int | None = None
+    preemption_never: bool = False
+    goes_whole: bool = False
+    parts: tuple[tuple[str, int], ...] = ()
 
     @property
     def key(self) -> tuple[str, str, str]:

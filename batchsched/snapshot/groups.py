@@ -10,26 +10,59 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from batchsched.snapshot.group import PodGroup
-from batchsched.snapshot.labels import integer
 from batchsched.snapshot.pod import OwnerRef, Pod
+from batchsched.snapshot.pod_gangs import (
+    DIALECTS,
+    GANG,
+    GANG_ANNOTATIONS,
+    KAI_BATCH,
+    KAI_MIN,
+    KUEUE,
+    LWS,
+    NAMING_LABELS,
+    OWN,
+    agreed,
+    lws_group,
+    named,
+    of_pods,
+    with_parts,
+)
 
-KUBERNETES, COSCHEDULING, COSCHEDULING_OLD, VOLCANO, OWN, JOB, JOBSET = (
+KUBERNETES, COSCHEDULING, COSCHEDULING_OLD, VOLCANO, KAI, JOB, JOBSET = (
     "scheduling.k8s.io",
     "scheduling.x-k8s.io",
     "scheduling.sigs.k8s.io",
     "scheduling.volcano.sh",
-    "batchsched.io",
+    "scheduling.run.ai",
     "batch",
     "jobset.x-k8s.io",
 )
 LABEL, LABEL_OLD = "scheduling.x-k8s.io/pod-group", "pod-group.scheduling.sigs.k8s.io"
-_LABELS = frozenset({LABEL, LABEL_OLD})
-VOLCANO_ANNOTATION = "scheduling.k8s.io/group-name"
-GANG, MIN_AVAILABLE = "batchsched.io/gang", "batchsched.io/min-available"
+_LABELS = frozenset({LABEL, LABEL_OLD}) | NAMING_LABELS
+VOLCANO_ANNOTATION, VOLCANO_OWN_ANNOTATION, KAI_ANNOTATION = (
+    "scheduling.k8s.io/group-name",
+    "scheduling.volcano.sh/group-name",
+    "pod-group-name",
+)
 REQUIRED_TOPOLOGY, PREFERRED_TOPOLOGY = (
     "batchsched.io/required-topology",
     "batchsched.io/preferred-topology",
 )
+KAI_REQUIRED_TOPOLOGY, KAI_PREFERRED_TOPOLOGY = (
+    "kai.scheduler/topology-required-placement",
+    "kai.scheduler/topology-preferred-placement",
+)
+READ_ANNOTATIONS = frozenset(
+    {
+        VOLCANO_ANNOTATION,
+        VOLCANO_OWN_ANNOTATION,
+        KAI_ANNOTATION,
+        KAI_REQUIRED_TOPOLOGY,
+        KAI_PREFERRED_TOPOLOGY,
+        *GANG_ANNOTATIONS,
+    }
+)
+"""The annotations of pods that are read here; own ones are all read."""
 JOBSET_LABEL = "jobset.sigs.k8s.io/jobset-name"
 OWNER = "owner"
 
@@ -90,12 +123,25 @@ def key_of_group(pod: Pod, declared: Declared) -> Key | None:
         )
         return (space, name, second if _only(declared, space, name, second, first) else first)
     notes = dict(pod.annotations)
-    if notes.get(VOLCANO_ANNOTATION):
-        return (space, notes[VOLCANO_ANNOTATION], VOLCANO)
+    name = notes.get(VOLCANO_ANNOTATION) or notes.get(VOLCANO_OWN_ANNOTATION)
+    if name:
+        return (space, name, VOLCANO)
     name = notes.get(GANG)
     if name == OWNER:
-        return _owner_key(pod, labels.get(JOBSET_LABEL), declared)
-    return (space, name, OWN) if name else None
+        return _owner_key(pod, labels, declared)
+    return (space, name, OWN) if name else _key_of_others(pod, labels, notes)
+
+
+def _key_of_others(pod: Pod, labels: dict[str, str], notes: dict[str, str]) -> Key | None:
+    """The gang of a pod as it is written for Koordinator, YuniKorn, KAI or Kueue."""
+    found = named(labels, notes)
+    if found is not None and found[1] != KUEUE:
+        return (pod.namespace, *found)
+    if notes.get(KAI_ANNOTATION):
+        return (pod.namespace, notes[KAI_ANNOTATION], KAI)
+    if notes.get(KAI_MIN):
+        return (pod.namespace, pod.owner.name if pod.owner else pod.name, KAI_BATCH)
+    return (pod.namespace, *found) if found is not None else None
 
 
 def _only(declared: Declared, namespace: str, name: str, api: str, other: str) -> bool:
@@ -107,9 +153,11 @@ def _only(declared: Declared, namespace: str, name: str, api: str, other: str) -
     ) not in declared.groups
 
 
-def _owner_key(pod: Pod, job_set: str | None, declared: Declared) -> Key:
-    """The Job of a pod, or the JobSet above it; the pod itself where it has neither."""
-    owner = pod.owner
+def _owner_key(pod: Pod, labels: dict[str, str], declared: Declared) -> Key:
+    """The Job of a pod, the JobSet above it, or its replica of a LeaderWorkerSet; else itself."""
+    owner, job_set, replica = pod.owner, labels.get(JOBSET_LABEL), lws_group(labels)
+    if replica is not None:
+        return (pod.namespace, replica, LWS)
     if owner is None or owner.kind != "Job" or not owner.api_version.startswith("batch/"):
         return (pod.namespace, pod.name, OWN)
     above = declared.job_owners.get((pod.namespace, owner.name))
@@ -121,26 +169,34 @@ def _owner_key(pod: Pod, job_set: str | None, declared: Declared) -> Key:
 def group_made(key: Key, members: list[Pod], declared: Declared) -> PodGroup:
     """One group: what its object says, what its members add, and what is wrong with it."""
     live = [pod for pod in members if not pod.terminal] or members
-    group = declared.groups.get(key) or _from_members(key, live, declared)
-    required, conflict = _agreed(live, REQUIRED_TOPOLOGY)
-    preferred, other_conflict = _agreed(live, PREFERRED_TOPOLOGY)
+    group = declared.groups.get(key) or _from_members(key, members, live, declared)
+    required, conflict = _topology(live, REQUIRED_TOPOLOGY, KAI_REQUIRED_TOPOLOGY)
+    preferred, other_conflict = _topology(live, PREFERRED_TOPOLOGY, KAI_PREFERRED_TOPOLOGY)
     problem = group.problem or conflict or other_conflict
     return replace(
-        group,
+        with_parts(group, live),
         required_topology=group.required_topology or required,
         preferred_topology=group.preferred_topology or preferred,
         problem=problem or _two_topologies(group, required) or _schedulers(live),
     )
 
 
-def _from_members(key: Key, members: list[Pod], declared: Declared) -> PodGroup:
+def _topology(members: list[Pod], *marks: str) -> tuple[str | None, str | None]:
+    """The node label that members ask for, by the first mark that any has; or the problem."""
+    found = (agreed(members, mark) for mark in marks)
+    return next((each for each in found if each[0] is not None), (None, None))
+
+
+def _from_members(key: Key, members: list[Pod], live: list[Pod], declared: Declared) -> PodGroup:
     """A group without an object of its own."""
     namespace, name, api = key
     group = PodGroup(api, namespace, name)
     if api in {JOB, JOBSET}:
         return _of_owner(group, declared)
-    if api == OWN:
-        return _of_annotations(group, members)
+    if api == OWN and any(dict(pod.annotations).get(GANG) == OWNER for pod in live):
+        return replace(group, problem=_no_owner(group))
+    if api in DIALECTS:
+        return of_pods(group, members, live)
     return replace(group, problem=missing(group))
 
 
@@ -153,19 +209,12 @@ def missing(group: PodGroup) -> str:
     return f"PodGroup {name} does not exist; create it in {group.api}"
 
 
-def _of_annotations(group: PodGroup, members: list[Pod]) -> PodGroup:
-    """A gang that stands on its pods alone."""
+def _no_owner(group: PodGroup) -> str:
+    """What is wrong with a pod that nothing owns and that asks for the gang of its owner."""
     name = f"{group.namespace}/{group.name}"
-    if any(dict(pod.annotations).get(GANG) == OWNER for pod in members):
-        problem = f"pod {name} says {GANG}: owner, but no Job or JobSet owns it; name a gang"
-        return replace(group, problem=problem)
-    text, conflict = _agreed(members, MIN_AVAILABLE)
-    count = integer(text) if text else None
-    if conflict is None and count is not None and count > 0:
-        return replace(group, min_count=count)
-    said = f'"{text}"' if text else "missing"
-    problem = f"{MIN_AVAILABLE} of gang {name} is {said}; write a whole number from 1 on its pods"
-    return replace(group, problem=conflict or problem)
+    return (
+        f"pod {name} says {GANG}: owner, but no Job, JobSet or LeaderWorkerSet owns it; name a gang"
+    )
 
 
 def _of_owner(group: PodGroup, declared: Declared) -> PodGroup:
@@ -177,29 +226,13 @@ def _of_owner(group: PodGroup, declared: Declared) -> PodGroup:
     return replace(group, problem=missing(group))
 
 
-def _agreed(members: list[Pod], annotation: str) -> tuple[str | None, str | None]:
-    """The one value that members give, and the problem if they give several."""
-    found = sorted(
-        (value, pod.key) for pod in members for key, value in pod.annotations if key == annotation
-    )
-    if not found:
-        return None, None
-    (value, (namespace, name)), (other, (_, last)) = found[0], found[-1]
-    if value == other:
-        return value, None
-    return value, (
-        f'{annotation} is "{value}" on pod {namespace}/{name} and "{other}" on '
-        f"{namespace}/{last}; write the same on all pods of the gang"
-    )
-
-
 def _two_topologies(group: PodGroup, required: str | None) -> str | None:
     """What the object of the group requires and what its pods require must be the same."""
     if not required or group.required_topology in {None, required}:
         return None
     return (
         f"PodGroup {group.namespace}/{group.name} requires one {group.required_topology}, its pods "
-        f"({REQUIRED_TOPOLOGY}) one {required}; remove one of the two"
+        f"one {required}; remove one of the two"
     )
 
 
@@ -209,3 +242,15 @@ def _schedulers(members: list[Pod]) -> str | None:
     if len(names) <= 1:
         return None
     return f"its pods name several schedulers ({', '.join(names)}); set one schedulerName"
+
+
+def ranked(pod: Pod, group: PodGroup | None) -> Pod:
+    """A pod with the priority and preemption policy of its group, where that has its own."""
+    if group is None or (group.priority is None and not group.preemption_never):
+        return pod
+    spec = pod.spec
+    priority = spec.priority if group.priority is None else group.priority
+    never = spec.preemption_never or group.preemption_never
+    if (priority, never) == (spec.priority, spec.preemption_never):
+        return pod
+    return replace(pod, spec=replace(spec, priority=priority, preemption_never=never))

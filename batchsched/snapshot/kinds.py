@@ -19,6 +19,7 @@ from batchsched.snapshot.decode_pod import Priorities
 from batchsched.snapshot.groups import (
     COSCHEDULING,
     COSCHEDULING_OLD,
+    KAI,
     KUBERNETES,
     VOLCANO,
     Declared,
@@ -115,6 +116,9 @@ DECODERS: dict[GroupKind, Decoder] = {
         lambda model: decode_groups.kubernetes_group(model, KUBERNETES),
     ),
     **{(api, "PodGroup"): _member_group(api) for api in _MEMBER_GROUPS},
+    (KAI, "PodGroup"): _plain(
+        api_groups.KaiGroupModel, lambda model: decode_groups.kai_group(model, KAI)
+    ),
     ("storage.k8s.io", "StorageClass"): _plain(cluster.StorageClassModel, core.storage_class),
     ("storage.k8s.io", "CSINode"): _plain(cluster.CSINodeModel, core.csi_node),
     ("storage.k8s.io", "CSIDriver"): _plain(cluster.CSIDriverModel, core.csi_driver),
@@ -150,7 +154,7 @@ PLAIN_OWNERS: tuple[GroupKind, ...] = (
 
 DECLARING: tuple[GroupKind, ...] = (
     (KUBERNETES, "PodGroup"),
-    *((api, "PodGroup") for api in _MEMBER_GROUPS),
+    *((api, "PodGroup") for api in (*_MEMBER_GROUPS, KAI)),
     ("batch", "Job"),
     ("jobset.x-k8s.io", "JobSet"),
 )

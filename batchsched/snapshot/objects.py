@@ -30,6 +30,7 @@ READ = {
     "scheduling.x-k8s.io": ("PodGroup",),
     "scheduling.sigs.k8s.io": ("PodGroup",),
     "scheduling.volcano.sh": ("PodGroup",),
+    "scheduling.run.ai": ("PodGroup",),
     "storage.k8s.io": (
         "StorageClass",
         "CSINode",

@@ -26,6 +26,7 @@ from batchsched.snapshot.api_volumes import VolumeSources
 from batchsched.snapshot.decode import controller, pairs
 from batchsched.snapshot.decode_pod import Priorities, pod_spec
 from batchsched.snapshot.decode_volumes import own_claims
+from batchsched.snapshot.groups import READ_ANNOTATIONS
 from batchsched.snapshot.labels import Pairs
 from batchsched.snapshot.pod import OwnerRef, Pod, PodSpec, Quantities
 from batchsched.snapshot.refusals import input_error
@@ -37,7 +38,7 @@ _CONTAINER_FIELDS = aliases(ContainerModel)
 _STATUS_FIELDS = aliases(ContainerStatusModel)
 _RESIZE_FIELDS = aliases(PodResizeModel) - {"conditions"}
 _VOLUME_SOURCES = aliases(VolumeSources) - {"name"}
-_ANNOTATIONS = frozenset({"scheduling.k8s.io/group-name", "kubernetes.io/config.mirror"})
+_ANNOTATIONS = READ_ANNOTATIONS | {"kubernetes.io/config.mirror"}
 _OWN_PREFIX = "batchsched.io/"
 _NO_STATUS: ReplicaStatus = {}
 

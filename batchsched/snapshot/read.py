@@ -12,7 +12,7 @@ from typing import Any
 
 from batchsched.snapshot.documents import documents as parsed
 from batchsched.snapshot.errors import InputError
-from batchsched.snapshot.groups import Declared, groups
+from batchsched.snapshot.groups import Declared, groups, ranked
 from batchsched.snapshot.kinds import (
     DECLARING,
     DECODERS,
@@ -108,6 +108,8 @@ def _snapshot(found: _Found) -> Snapshot:
         for key, noun in nouns[kind].items():
             declare(declared, kind, key, noun)
     made, group_of = groups(pods, declared)
+    at = dict(group_of)
+    pods = tuple(ranked(pod, made[at[pod.key]]) if pod.key in at else pod for pod in pods)
     fields = {
         field: tuple(noun for noun in nouns[kind].values() if noun is not None)
         for field, kind in FIELDS.items()

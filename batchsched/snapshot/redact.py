@@ -13,6 +13,7 @@ whose it is stays readable: kinds, operators, phases, times, amounts and names o
 keys of Kubernetes itself, drivers, the scheduler's name, and numbers that are compared by size.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
@@ -22,16 +23,29 @@ from batchsched.snapshot.api import Api, Metadata, Object
 from batchsched.snapshot.api_cluster import CSINodeDriverModel
 from batchsched.snapshot.api_pod import ClaimStatusModel, PodResizeModel, PodSpecModel
 from batchsched.snapshot.groups import (
-    GANG,
+    KAI_PREFERRED_TOPOLOGY,
+    KAI_REQUIRED_TOPOLOGY,
     LABEL_OLD,
-    MIN_AVAILABLE,
     OWNER,
     PREFERRED_TOPOLOGY,
+    READ_ANNOTATIONS,
     REQUIRED_TOPOLOGY,
-    VOLCANO_ANNOTATION,
 )
 from batchsched.snapshot.kinds import DECODERS, GroupKind
 from batchsched.snapshot.labels import integer
+from batchsched.snapshot.pod_gangs import (
+    KAI_MIN,
+    KOORDINATOR_GROUPS,
+    KOORDINATOR_LABEL,
+    KOORDINATOR_MIN,
+    KOORDINATOR_MIN_LABEL,
+    KOORDINATOR_TOTAL,
+    KUEUE_TOTAL,
+    LWS_SIZE,
+    MIN_AVAILABLE,
+    YUNIKORN_APPS,
+    YUNIKORN_TASKS,
+)
 
 NAME_CHARACTERS_MAX = 252
 HASH_CHARACTERS = 6
@@ -70,27 +84,38 @@ _PLAIN = _AMOUNTS | {
     "schedulerName", "type", "volumeBindingMode", "volumeMode", "whenUnsatisfiable",
 }  # fmt: skip
 """Fields that say how to schedule, and not whose it is."""
-_KEYS = frozenset({"topologyKey", "key", "matchLabelKeys", "mismatchLabelKeys"})
+_KEYS = frozenset({"topologyKey", "key", "matchLabelKeys", "mismatchLabelKeys",
+                   "requiredTopologyLevel", "preferredTopologyLevel"})  # fmt: skip
 _MAPS = frozenset({"labels", "nodeSelector", "matchLabels"})
 _WORD = re.compile(r"[^-./:_]+")
 _PLAIN_WORDS = frozenset(
     {"cluster", "critical", "default", "kube", "latest", "node", "rbd", "system"}
 )
 """Words that scheduling knows: of the default namespace, system priorities, defaults of volumes."""
-_PLAIN_TEXTS = frozenset({LABEL_OLD, "metadata.name", "0.0.0.0"})  # noqa: S104 -- Kubernetes' wildcard
-_PLAIN_DOMAINS = ("kubernetes.io", "k8s.io", "batchsched.io")
+_PLAIN_LABELS = frozenset({LABEL_OLD, KOORDINATOR_LABEL, KOORDINATOR_MIN_LABEL, *YUNIKORN_APPS})
+"""Keys by which gangs are known."""
+_PLAIN_TEXTS = _PLAIN_LABELS | {"metadata.name", "0.0.0.0"}  # noqa: S104 -- Kubernetes' wildcard
+_PLAIN_DOMAINS = ("kubernetes.io", "k8s.io", "batchsched.io", "kai.scheduler")
 _ROLES = ("node-role.kubernetes.io", "node-restriction.kubernetes.io")
 """Domains of Kubernetes in which people choose the name."""
 
 _OWN_PREFIX = "batchsched.io/"
 
-KEY, TEXT, PLAIN = "key", "text", "plain"
+KEY, TEXT, PLAIN, JSON = "key", "text", "plain", "json"
 _ANNOTATIONS = {
-    VOLCANO_ANNOTATION: TEXT,
-    GANG: TEXT,
+    **dict.fromkeys(READ_ANNOTATIONS, TEXT),
     MIN_AVAILABLE: PLAIN,
+    KOORDINATOR_MIN: PLAIN,
+    KOORDINATOR_TOTAL: PLAIN,
+    KUEUE_TOTAL: PLAIN,
+    LWS_SIZE: PLAIN,
+    KAI_MIN: PLAIN,
+    KOORDINATOR_GROUPS: JSON,
+    YUNIKORN_TASKS: JSON,
     REQUIRED_TOPOLOGY: KEY,
     PREFERRED_TOPOLOGY: KEY,
+    KAI_REQUIRED_TOPOLOGY: KEY,
+    KAI_PREFERRED_TOPOLOGY: KEY,
     "kubernetes.io/config.mirror": TEXT,
     "pv.kubernetes.io/bind-completed": PLAIN,
     "storage.alpha.kubernetes.io/migrated-plugins": PLAIN,
@@ -139,7 +164,8 @@ class Names:
 
     def value(self, key: Any, value: Any) -> Any:
         """A value of a label or taint; numbers stay where some pod compares them."""
-        if not isinstance(value, str) or (key in self._compared and integer(value) is not None):
+        counted = key in self._compared or key == KOORDINATOR_MIN_LABEL
+        if not isinstance(value, str) or (counted and integer(value) is not None):
             return value
         return self.text(value)
 
@@ -195,7 +221,8 @@ def _object(model: type[Api], raw: Raw, names: Names) -> Raw:
         value = raw.get(field)
         if value is None:
             continue
-        if model is CSINodeDriverModel and field == "name":
+        mode = field == "disruptionMode" and isinstance(value, str)
+        if mode or (model is CSINodeDriverModel and field == "name"):
             found[field] = value
         elif (inner := _inner(info.annotation)) is not None:
             found[field] = _nested(inner, value, names)
@@ -225,6 +252,8 @@ def _leaf(field: str, value: Any, key: Any, names: Names) -> Any:
         return value
     if field in _MAPS or (field == "selector" and isinstance(value, dict)):
         return {names.key(label): names.value(label, text) for label, text in value.items()}
+    if field == "minTaskMember" and isinstance(value, dict):
+        return {names.text(task): least for task, least in value.items()}
     if field in {"value", "values"}:
         return _each(value, lambda text: names.value(key, text))
     return _each(value, names.key if field in _KEYS else names.text)
@@ -239,9 +268,37 @@ def _each(value: Any, replaced: Callable[[str], Any]) -> Any:
 
 def _annotations(found: dict[str, str], names: Names) -> dict[str, str]:
     """The annotations that are read."""
-    said: dict[str, Callable[[str], str]] = {TEXT: names.text, KEY: names.key, PLAIN: str}
+    said: dict[str, Callable[[str], str]] = {
+        TEXT: names.text,
+        KEY: names.key,
+        PLAIN: str,
+        JSON: lambda text: _inside(text, names),
+    }
     return {
         key: OWNER if value == OWNER else said[_ANNOTATIONS.get(key, TEXT)](value)
         for key, value in found.items()
         if key in _ANNOTATIONS or key.startswith(_OWN_PREFIX)
     }
+
+
+def _inside(text: str, names: Names) -> str:
+    """JSON of names, or of objects with names and minimums; other text is replaced as a whole."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return names.text(text)
+    entries = found if isinstance(found, list) else [found]
+    kept = [
+        {name: each[name] for name in ("name", "minMember") if name in each}
+        if isinstance(each, dict)
+        else each
+        for each in entries
+    ]
+    return json.dumps([_named(each, names) for each in kept])
+
+
+def _named(entry: Any, names: Names) -> Any:
+    """A name replaced, also inside of an object."""
+    if isinstance(entry, dict):
+        return {field: _each(value, names.text) for field, value in entry.items()}
+    return _each(entry, names.text)

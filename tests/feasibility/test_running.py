@@ -86,6 +86,14 @@ def test_a_gang_goes_only_where_it_has_its_minimum_and_never_moves() -> None:
         assert asked(MOVES, *members, groups=groups) == set()
 
 
+def test_of_a_group_that_goes_whole_or_not_at_all_nobody_goes() -> None:
+    members = [runs("a"), runs("b")]
+    whole = PodGroup("scheduling.k8s.io", "default", "g", 1, goes_whole=True)
+    cluster = make_snapshot([make_node("n1")], [*members, URGENT], groups={whole: members})
+    assert who(cluster, PREEMPTION) == set()
+    assert final_state(cluster, pending(cluster), {}, {}, PREEMPTION).may_go == {}
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_the_verifier_reads_the_same(seed: int) -> None:
     snapshot = snapshot_of(crowded_cluster(random.Random(seed)))

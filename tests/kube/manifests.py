@@ -57,6 +57,18 @@ def other_gang(name: str, least: int) -> Raw:
     return {"metadata": {"namespace": "default", "name": name}, "spec": {"minMember": least}}
 
 
+def ranked_gang(name: str, least: int) -> Raw:
+    """A scheduling.k8s.io PodGroup with a priority of its own."""
+    raw = gang(name, least)
+    return {**raw, "spec": {**raw["spec"], "priority": least}}
+
+
+def kai_gang(name: str, least: int) -> Raw:
+    """A scheduling.run.ai PodGroup with a subgroup."""
+    subgroups = [{"name": "a", "minMember": least}]
+    return {"metadata": {"namespace": "default", "name": name}, "spec": {"subGroups": subgroups}}
+
+
 def job(name: str, parallelism: int, owner: str | None = None) -> Raw:
     owners = (
         [

@@ -20,7 +20,7 @@ from batchsched.snapshot.kinds import GroupKind, Key
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.read import read
 from batchsched.snapshot.snapshot import Snapshot, pending
-from tests.kube.manifests import gang, job, node, other_gang, pod, service
+from tests.kube.manifests import gang, job, kai_gang, node, other_gang, pod, ranked_gang, service
 
 Raw = dict[str, Any]
 Truth = dict[tuple[GroupKind, Key], Raw]
@@ -28,7 +28,8 @@ Truth = dict[tuple[GroupKind, Key], Raw]
 RESOURCE_OF: dict[GroupKind, Resource] = {resource.kind: resource for resource in RESOURCES}
 POD, NODE, SERVICE, JOB = ("", "Pod"), ("", "Node"), ("", "Service"), ("batch", "Job")
 GROUP, OTHER_GROUP = ("scheduling.k8s.io", "PodGroup"), ("scheduling.x-k8s.io", "PodGroup")
-VERSION = {GROUP: "v1beta1", OTHER_GROUP: "v1alpha1"}
+KAI_GROUP = ("scheduling.run.ai", "PodGroup")
+VERSION = {GROUP: "v1beta1", OTHER_GROUP: "v1alpha1", KAI_GROUP: "v2alpha2"}
 
 
 class Watched:
@@ -117,19 +118,41 @@ POD_GROUPS: list[Raw] = [
         }
     },
     {"spec": {"schedulerName": "other"}, "meta": {"labels": {LABEL: "a"}}},
+    {
+        "meta": {
+            "annotations": {"pod-group-name": "a"},
+            "labels": {"kai.scheduler/subgroup-name": "a"},
+        }
+    },
+    {"meta": {"annotations": {"pod-group-name": "a"}}},
+    {
+        "meta": {
+            "labels": {"kueue.x-k8s.io/pod-group-name": "a"},
+            "annotations": {"kueue.x-k8s.io/pod-group-total-count": "3"},
+        }
+    },
+    {
+        "meta": {
+            "labels": {
+                "pod-group.scheduling.sigs.k8s.io/name": "a",
+                "pod-group.scheduling.sigs.k8s.io/min-available": "2",
+            }
+        }
+    },
 ]
 PHASES = st.sampled_from(["Pending", "Running", "Succeeded", "Failed"])
 
 
 @st.composite
 def objects(draw: st.DrawFn) -> tuple[GroupKind, Raw]:
-    kind = draw(st.sampled_from([POD, POD, POD, NODE, SERVICE, JOB, GROUP, OTHER_GROUP]))
+    kind = draw(st.sampled_from([POD, POD, POD, NODE, SERVICE, JOB, GROUP, OTHER_GROUP, KAI_GROUP]))
     name, number = draw(NAMES), draw(st.integers(1, 3))
     made = {
         NODE: lambda: node(f"n-{name}", str(number), zone=name),
         SERVICE: lambda: service(name, app=draw(st.sampled_from(["web", "db"]))),
         JOB: lambda: job(name, number, draw(st.sampled_from([None, "a"]))),
-        GROUP: lambda: gang(name, number),
+        GROUP: lambda: (ranked_gang if draw(st.booleans()) else gang)(name, number),
+        KAI_GROUP: lambda: kai_gang(name, number),
         OTHER_GROUP: lambda: other_gang(name, number),
         POD: lambda: pod(
             f"p-{name}",
@@ -148,7 +171,7 @@ STEPS = st.lists(
         objects().map(lambda found: ("gone", found[0], found[1]["metadata"]["name"])),
         st.tuples(
             st.just("relist"),
-            st.sampled_from([POD, NODE, SERVICE, JOB, GROUP, OTHER_GROUP]),
+            st.sampled_from([POD, NODE, SERVICE, JOB, GROUP, OTHER_GROUP, KAI_GROUP]),
             st.lists(objects(), max_size=4),
         ),
         st.just(("look",)),

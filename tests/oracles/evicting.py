@@ -151,7 +151,11 @@ class Scene:
         index = self.cluster.group_index.get(stand.pod.key)
         if index is not None:
             group = self.snapshot.groups[index]
-            if group.problem or len(self.cluster.running(index)) < group.min_count:
+            if (
+                group.problem
+                or group.goes_whole
+                or len(self.cluster.running(index)) < group.min_count
+            ):
                 return False
         lower = any(priority > stand.pod.spec.priority for priority in strong)
         return self.allowance.preemption and lower

@@ -98,6 +98,77 @@ GROUPS: dict[str, list[dict[str, Any]]] = {
         member("a", gang="g", min_available="2"),
         member("b", gang="g", min_available="3"),
     ],
+    "a group with a priority that goes whole": [
+        pod("a", schedulingGroup={"podGroupName": "g"}),
+        obj(
+            "PodGroup",
+            "g",
+            api=SCHEDULING,
+            namespace="default",
+            spec={
+                "schedulingPolicy": {"gang": {"minCount": 1}},
+                "priority": 7,
+                "preemptionPolicy": "Never",
+                "disruptionMode": {"all": {}},
+            },
+        ),
+    ],
+    "tasks of Volcano whose pods are not there yet": [
+        obj(
+            "PodGroup",
+            "g",
+            api=VOLCANO,
+            namespace="default",
+            spec={"minMember": 3, "minTaskMember": {"ps": 1, "worker": 2}},
+        ),
+    ],
+    "subgroups of KAI, and their topology": [
+        pod("a", metadata={"annotations": {"pod-group-name": "g"}}),
+        *(
+            obj(
+                "PodGroup",
+                name,
+                api="scheduling.run.ai/v2alpha2",
+                namespace="default",
+                spec={
+                    "subGroups": [{"name": "w", "minMember": 2}],
+                    "topologyConstraint": {"requiredTopologyLevel": "rack"},
+                },
+            )
+            for name in "gh"
+        ),
+    ],
+    "groups that wait for what their objects say": [
+        pod("a", schedulingGroup={"podGroupName": "g"}),
+        obj(
+            "PodGroup",
+            "g",
+            api=SCHEDULING,
+            namespace="default",
+            spec={
+                "schedulingPolicy": {"gang": {"minCount": 1}},
+                "parentCompositePodGroupName": "all",
+            },
+        ),
+        obj(
+            "PodGroup",
+            "g",
+            api="scheduling.run.ai/v2alpha2",
+            namespace="default",
+            spec={"subGroups": [{"name": "a", "minSubGroup": 1}]},
+        ),
+    ],
+    "a gang of Koordinator's labels": [
+        pod(
+            "a",
+            metadata={
+                "labels": {
+                    "pod-group.scheduling.sigs.k8s.io/name": "g",
+                    "pod-group.scheduling.sigs.k8s.io/min-available": "2",
+                }
+            },
+        ),
+    ],
     "the gang of a Job": [
         member("a", JOB_OF, gang="owner"),
         obj("Job", "job", api="batch/v1", namespace="default", spec={"parallelism": 5}),

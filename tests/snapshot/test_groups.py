@@ -108,7 +108,7 @@ def test_a_group_that_does_not_exist_is_a_problem_with_a_name(
 
 
 def test_groups_of_other_apis_are_not_taken_for_ours() -> None:
-    stranger = group("scheduling.run.ai", minMember=1)
+    stranger = group("scheduling.example.com", minMember=1)
     found = only(snapshot_of(labelled(), stranger))
     assert "does not exist" in str(found.problem)
 
@@ -215,7 +215,7 @@ def test_an_owner_that_is_not_in_the_snapshot_is_a_problem() -> None:
 
 def test_a_pod_without_an_owner_cannot_be_in_its_owners_gang() -> None:
     lonely = pod("lonely", metadata={"annotations": {GANG: "owner"}})
-    assert "no Job or JobSet owns it" in str(only(snapshot_of(lonely)).problem)
+    assert "no Job, JobSet or LeaderWorkerSet owns it" in str(only(snapshot_of(lonely)).problem)
 
 
 @pytest.mark.parametrize(

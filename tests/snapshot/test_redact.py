@@ -190,6 +190,49 @@ def test_keys_that_people_chose_do_not_stay() -> None:
     assert names.key("node-role.kubernetes.io/payroll").startswith("node-role.kubernetes.io/")
 
 
+def test_the_gangs_of_other_schedulers_are_the_same_under_other_names() -> None:
+    tasks = '[{"name": "payroll", "minMember": 2, "minResource": {"cpu": "1"}}]'
+    subgroups = [{"name": "payroll", "minMember": 2}]
+    marks: list[tuple[Raw, Raw]] = [
+        ({"applicationId": "payroll"}, {"task-groups": tasks, "task-group-name": "payroll"}),
+        ({"kai.scheduler/subgroup-name": "payroll"}, {"pod-group-name": "payroll"}),
+        (
+            {
+                "pod-group.scheduling.sigs.k8s.io/name": "payroll",
+                "pod-group.scheduling.sigs.k8s.io/min-available": "2",
+            },
+            {"gang.scheduling.koordinator.sh/groups": '["default/payroll"]'},
+        ),
+    ]
+    found: list[tuple[GroupKind, Raw]] = [
+        (("", "Node"), {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}}),
+        (
+            ("scheduling.run.ai", "PodGroup"),
+            {
+                "apiVersion": "scheduling.run.ai/v2alpha2",
+                "kind": "PodGroup",
+                "metadata": {"name": "payroll"},
+                "spec": {"subGroups": subgroups},
+            },
+        ),
+    ]
+    for number, (labels, notes) in enumerate(marks):
+        yunikorn = {
+            f"yunikorn.apache.org/{key}" if "task" in key else key: notes[key] for key in notes
+        }
+        metadata = {"name": f"p-{number}", "labels": labels, "annotations": yunikorn}
+        spec = {"containers": [{"name": "c"}]}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+        found.append((("", "Pod"), pod))
+    left = redacted(found, b"key")
+    assert b"payroll" not in orjson.dumps(left)
+    before, after = (read_list(objects).groups for objects in ([raw for _, raw in found], left))
+    assert [(g.api, g.min_count, g.problem) for g in after] == [
+        (g.api, g.min_count, g.problem) for g in before
+    ]
+    assert {g.problem for g in before} == {None}
+
+
 def test_every_kind_that_is_read_can_leave() -> None:
     kinds = chain.from_iterable(((group, name) for name in names) for group, names in READ.items())
     assert set(MODELS) == set(kinds)
