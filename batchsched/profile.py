@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 
 from batchsched.constraints import Constraint, default_constraints
 from batchsched.objectives import Objective
+from batchsched.objectives.cheapest_nodes import CheapestNodes
 from batchsched.objectives.disruption import Disruption
 from batchsched.objectives.fewest_nodes import FewestNodes
 from batchsched.objectives.least_fragmentation import LeastFragmentation
@@ -23,6 +24,7 @@ from batchsched.snapshot.errors import InputError
 
 OBJECTIVES: dict[str, type[Any]] = {
     "preferences": Preferences,
+    "packing/cheapest-nodes": CheapestNodes,
     "packing/fewest-nodes": FewestNodes,
     "packing/spread": SpreadLoad,
     "packing/least-fragmentation": LeastFragmentation,

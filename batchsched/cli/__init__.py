@@ -43,6 +43,10 @@ COMMANDS = {
     "solve": LazyCommand(
         "batchsched.cli.solve:solve", "Place the pending pods of a snapshot, and prove how well."
     ),
+    "what-if": LazyCommand(
+        "batchsched.cli.what_if:what_if",
+        "Add, remove or change nodes and workloads, and say what changes.",
+    ),
     "filter": LazyCommand(
         "batchsched.cli.filter:filter_command",
         "Say which nodes each pending pod fits, and why not.",

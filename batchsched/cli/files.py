@@ -13,7 +13,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
+from batchsched.snapshot.documents import documents
 from batchsched.snapshot.errors import InputError
 from batchsched.snapshot.read import read
 from batchsched.snapshot.snapshot import Snapshot
@@ -49,6 +51,18 @@ def load(paths: Sequence[str]) -> tuple[Snapshot, str]:
 
     with _no_garbage_collection():
         return read(contents()), digest.hexdigest()
+
+
+def documents_of(name: str) -> list[Any]:
+    """The documents in one file that is no snapshot, as plain values.
+
+    Raises:
+        InputError: It cannot be read, or is neither JSON nor YAML.
+    """
+    try:
+        return list(documents(_unpacked(name, _bytes(name))))
+    except InputError as error:
+        raise error if error.source else InputError(error.what, source=name) from None
 
 
 @contextmanager

@@ -63,7 +63,7 @@ def print_summary(plan: Plan, written_to: str | None) -> None:
     if plan.unplaced:
         console.print()
         console.print(Text(f"Not placed: {_count(len(plan.unplaced), 'pod')}", style="bold"))
-        for names, message in _unplaced(plan.unplaced):
+        for names, message in unplaced_reasons(plan.unplaced):
             console.print(Padding(Text(names, style="yellow"), (0, 0, 0, 2), expand=False))
             console.print(Padding(Text(message), (0, 0, 0, 4), expand=False))
     if written_to is not None and written_to != "-":
@@ -178,7 +178,7 @@ def _named(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMES_SHOWN_MAX]) + (f" and {more:,} more" if more > 0 else "")
 
 
-def _unplaced(unplaced: Iterable[Unplaced]) -> Iterable[tuple[str, str]]:
+def unplaced_reasons(unplaced: Iterable[Unplaced]) -> Iterable[tuple[str, str]]:
     """Names and message for each reason, the most frequent first."""
     by_message = sorted(unplaced, key=lambda u: (u.message, u.namespace, u.name))
     alike = [list(group) for _, group in groupby(by_message, key=lambda u: u.message)]

@@ -1,0 +1,125 @@
+"""What a person reads after a what-if: what was changed, what comes of it, and how sure that is."""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import orjson
+import yaml
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from batchsched.cli.summary import stdout_console, unplaced_reasons
+from batchsched.plan.plan import Unplaced
+from batchsched.whatif.answer import Change, Fitted, Side
+
+NAMES_SHOWN_MAX = 12
+
+
+def printed(answer: Change | Fitted, form: str) -> str:
+    """The answer as JSON or YAML."""
+    if form == "json":
+        return answer.to_json().decode()
+    return yaml.safe_dump(orjson.loads(answer.to_json()), sort_keys=False, allow_unicode=True)
+
+
+def print_change(change: Change) -> None:
+    """Print what changes."""
+    console = stdout_console()
+    console.print(Text(f"What if: {'; '.join(change.edits)}", style="bold"))
+    console.print()
+    console.print(_counts(change))
+    console.print()
+    console.print(_tiers(change))
+    _print_names(console, "Newly placed", change.newly_placed)
+    _print_names(console, "No longer placed", change.no_longer_placed)
+    _print_names(console, "Return, made anew by their controllers", change.returning)
+    _print_names(console, "Lost, for no controller owns them", change.lost)
+    _print_unplaced(console, change.unplaced)
+
+
+def print_fit(fit: Fitted) -> None:
+    """Print the cheapest set of nodes."""
+    console = stdout_console()
+    what = {
+        "Optimal": "No set costs less",
+        "Feasible": f"At most {fit.gap:.2%} above the least",
+        "Infeasible": "Not all have a place on any number of these",
+    }[fit.status]
+    console.print(
+        Text(
+            f"{fit.placed:,} of {fit.pending:,} pending pods are placed "
+            f"with new nodes for {fit.cost:g}. {what}.",
+            style="bold",
+        )
+    )
+    table = _table(("shape", "left"), ("nodes", "right"), ("each", "right"), ("together", "right"))
+    for each in fit.nodes:
+        total = each.count * each.price
+        table.add_row(each.shape, f"{each.count:,}", f"{each.price:g}", f"{total:g}")
+    table.add_row("cost", "", "", f"{fit.cost:g}")
+    table.add_row("bound", "", "", f"{fit.bound:g}")
+    console.print()
+    console.print(table)
+    _print_unplaced(console, fit.unplaced)
+
+
+def _counts(change: Change) -> Table:
+    table = _table(("", "left"), ("now", "right"), ("then", "right"))
+    for each in change.priorities:
+        now = f"{each.placed_now:,} of {each.pending_now:,}"
+        then = f"{each.placed_then:,} of {each.pending_then:,}"
+        table.add_row(f"pods placed, priority {each.priority}", now, then)
+    now_then = (change.now, change.then)
+    table.add_row("pod groups placed", *(f"{s.gangs_placed:,} of {s.gangs:,}" for s in now_then))
+    table.add_row("nodes in use", *(f"{s.nodes_in_use:,} of {s.nodes:,}" for s in now_then))
+    return table
+
+
+def _tiers(change: Change) -> Table:
+    """Both sides' tiers, with what is proven of each."""
+    sides = [_of_side(change.now), _of_side(change.then)]
+    names = list(dict.fromkeys([*sides[1], *sides[0]]))
+    table = _table(
+        ("tier", "left"), ("now", "right"), ("", "left"), ("then", "right"), ("", "left")
+    )
+    for name in names:
+        table.add_row(name, *(cell for side in sides for cell in side.get(name, ("–", ""))))
+    return table
+
+
+def _of_side(side: Side) -> dict[str, tuple[str, str]]:
+    return {
+        tier.name: (
+            f"{tier.value:,}",
+            "proven" if tier.status == "Optimal" else f"bound {tier.bound:,}",
+        )
+        for tier in side.tiers
+    }
+
+
+def _table(*columns: tuple[str, Literal["left", "right"]]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for name, justify in columns:
+        table.add_column(name, justify=justify)
+    return table
+
+
+def _print_names(console: Console, title: str, names: Sequence[str]) -> None:
+    if names:
+        more = len(names) - NAMES_SHOWN_MAX
+        console.print(Text(f"\n{title}: {len(names):,}", style="bold"))
+        for name in names[:NAMES_SHOWN_MAX]:
+            console.print(f"  {name}")
+        if more > 0:
+            console.print(f"  and {more:,} more")
+
+
+def _print_unplaced(console: Console, unplaced: Iterable[Unplaced]) -> None:
+    waiting = list(unplaced)
+    if waiting:
+        console.print(Text(f"\nNot placed: {len(waiting):,}", style="bold"))
+        for names, message in unplaced_reasons(waiting):
+            console.print(Padding(Text(names, style="yellow"), (0, 0, 0, 2), expand=False))
+            console.print(Padding(Text(message), (0, 0, 0, 4), expand=False))
