@@ -56,7 +56,7 @@ def test_other_kinds_are_counted_and_left_alone() -> None:
         obj("ConfigMap", "a"),
         obj("ConfigMap", "b", data={"x": 1}),
         obj("Job", "j", api="batch.volcano.sh/v1alpha1", spec={"minAvailable": "nonsense"}),
-        obj("PodGroup", "g", api="scheduling.run.ai/v2alpha2", spec={"minMember": "nonsense"}),
+        obj("PodGroup", "g", api="scheduling.example.com/v2alpha2", spec={"minMember": "nonsense"}),
         obj("Node", "n", api="metrics.example.com/v1"),
         node(),
     )
@@ -64,7 +64,7 @@ def test_other_kinds_are_counted_and_left_alone() -> None:
         ("ConfigMap", 2),
         ("Job.batch.volcano.sh", 1),
         ("Node.metrics.example.com", 1),
-        ("PodGroup.scheduling.run.ai", 1),
+        ("PodGroup.scheduling.example.com", 1),
     )
 
 
