@@ -17,6 +17,7 @@ PACKAGES = [
     "kube",
     "sim",
     "daemon",
+    "explain",
     "constraints",
     "objectives",
     "solver",

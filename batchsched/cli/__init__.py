@@ -51,6 +51,10 @@ COMMANDS = {
         "batchsched.cli.filter:filter_command",
         "Say which nodes each pending pod fits, and why not.",
     ),
+    "explain": LazyCommand(
+        "batchsched.cli.explain:explain",
+        "Say what keeps a pod or a group out, and what would help.",
+    ),
     "verify": LazyCommand(
         "batchsched.cli.verify:verify", "Check a plan with the independent checker."
     ),
@@ -70,6 +74,9 @@ COMMANDS = {
     ),
 }
 
+ALIASES = {"why": "explain"}
+"""Other names of commands, that people guess."""
+
 
 class Commands(click.Group):
     """A click group that imports a command when it is called, and knows how a command may end."""
@@ -80,9 +87,10 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command. None where there is no such command, as click asks."""
-        if cmd_name not in COMMANDS:
+        own = ALIASES.get(cmd_name, cmd_name)
+        if own not in COMMANDS:
             return None
-        module, attribute = COMMANDS[cmd_name].path.split(":")
+        module, attribute = COMMANDS[own].path.split(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
