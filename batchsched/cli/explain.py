@@ -119,6 +119,8 @@ def _lines(explanation: Explanation) -> list[str]:
     if explanation.facts:
         lines += ["", "Why: these together, and none of them can be spared"]
         lines += [f"  {fact.rule}: {fact.message}" for fact in explanation.facts]
+    elif explanation.status == "Unplaced" and not explanation.proven:
+        lines += ["", "No facts are proven: the time was up, or a rule of a plug-in is to blame."]
     if explanation.remedies:
         lines += ["", "What would help, cheapest first; each was tried"]
         lines += [f"  - {remedy.message}" for remedy in explanation.remedies]

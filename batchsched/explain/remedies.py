@@ -151,7 +151,12 @@ class Remedies:
             count = self._fewest(nodes[0])
             if count is not None:
                 found.append((count, nodes[0]))
+        told: set[object] = set()  # of nodes that differ in labels alone, the first
         for count, node in sorted(found, key=lambda each: (each[0], each[1].name)):
+            shape = (node.allocatable, node.taints)
+            if shape in told:
+                continue
+            told.add(shape)
             what = f"add {count} node{'s' if count > 1 else ''} like {node.name}"
             yield Remedy("nodes", what, _with_copies(node, count))
 
@@ -205,7 +210,7 @@ def _advice(fact: Fact) -> str:
             return "uncordon the cordoned nodes"
         case "gang-topology":
             return f"let the gang span more than one {fact.subject}"
-        case "affinity" | "anti-affinity" | "node-affinity" | "topology-spread":
+        case "affinity" | "anti-affinity" | "held-off" | "node-affinity" | "topology-spread":
             return f"make it a preference instead of a requirement: {plain(fact)}"
         case "group-problem":
             return f"mend the group: {fact.subject}"

@@ -190,6 +190,8 @@ class Words:
         most = free[best].get(resource, 0)
         if all(resource not in free[name] for name in others):
             return f"{head}; of {which}, none has any"
+        if not most:
+            return f"{head}; of {which}, none has any free"
         if most < asked:
             return f"{head}; of {which}, {best} has the most free: {amount(resource, most)}"
         slots = sum(free[name].get(resource, 0) // asked for name in others)
