@@ -23,6 +23,7 @@ from tests.benchmarks.parts.ladder import ladder, rivals
 from tests.benchmarks.parts.live import live
 from tests.benchmarks.parts.never_worse import never_worse
 from tests.benchmarks.parts.openb import openb_backlog, openb_windows
+from tests.benchmarks.parts.openb_fit_all import openb_fit_all
 from tests.benchmarks.parts.priority_matters import priority_matters, published_model
 from tests.benchmarks.parts.rules import rules
 from tests.benchmarks.parts.side_by_side import side_by_side
@@ -42,6 +43,7 @@ PARTS: dict[str, Part] = {
     "published-model": published_model,
     "never-worse": never_worse,
     "openb-backlog": openb_backlog,
+    "openb-fit-all": openb_fit_all,
     "openb-windows": openb_windows,
     "growth": growth,
     "live": live,
