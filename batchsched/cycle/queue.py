@@ -57,6 +57,8 @@ class Members:
     pending: set[PodKey] = field(default_factory=set)
     held: set[PodKey] = field(default_factory=set)
     succeeded: set[PodKey] = field(default_factory=set)
+    past: int = 0
+    """Of those that succeeded, how many are no more: they count as long as others are there."""
     partial_since_s: float | None = None
     released: bool = False
 
@@ -68,7 +70,12 @@ class Members:
     @property
     def members(self) -> int:
         """How many there are, or were and did their work."""
-        return len(self.pending) + len(self.held) + len(self.succeeded)
+        return len(self.pending) + len(self.held) + self.done
+
+    @property
+    def done(self) -> int:
+        """How many did their work."""
+        return len(self.succeeded) + self.past
 
     @property
     def lacks(self) -> str:
@@ -79,7 +86,7 @@ class Members:
     @property
     def partial(self) -> bool:
         """Whether the gang is half-started."""
-        return bool(self.held) and len(self.held) + len(self.succeeded) < self.min_count
+        return bool(self.held) and len(self.held) + self.done < self.min_count
 
 
 class Queue:
@@ -95,6 +102,8 @@ class Queue:
         self.ready: dict[PodKey, None] = {}
         self.opened_s = 0.0
         self.last_s = 0.0
+        self._ended: dict[PodKey, GroupKey] = {}
+        """Pods that succeeded and are still there."""
         self._rests: list[tuple[float, PodKey]] = []
         self._partial: set[GroupKey] = set()
         self._short: dict[GroupKey, float] = {}
@@ -141,7 +150,8 @@ class Queue:
         """Forget a pod; a member that succeeded still counts for its gang."""
         entry = self.entries.pop(key, None)
         _, held_group = self.held.pop(key, ("", None))
-        group = entry.group if entry is not None else held_group
+        ended_group = self._ended.pop(key, None)
+        group = entry.group if entry is not None else held_group or ended_group
         self.ready.pop(key, None)
         if group is None or group not in self.groups:
             return
@@ -149,9 +159,11 @@ class Queue:
         members.pending.discard(key)
         members.held.discard(key)
         members.succeeded.discard(key)
+        members.past += ended_group is not None
         if succeeded:
             members.succeeded.add(key)
-        if not members.pending and not members.held:
+            self._ended[key] = group
+        if not members.pending and not members.held and not members.succeeded:
             del self.groups[group]
             self._partial.discard(group)
             self._short.pop(group, None)
@@ -291,7 +303,7 @@ class Queue:
             assert entry.place is not Place.WAITING or waits, f"{key} waits for nothing"
             assert entry.place not in {Place.READY, Place.RESTING} or not waits
         for name, members in self.groups.items():
-            assert members.pending | members.held, f"{name} has no members"
+            assert members.pending | members.held | members.succeeded, f"{name} has no members"
             assert members.pending <= set(self.entries)
             assert members.held <= set(self.held)
             assert members.partial == (members.partial_since_s is not None)

@@ -84,9 +84,13 @@ def _of_node(change: NodeChange) -> Iterator[Event]:
 
 
 def _of_end(change: PodChange) -> Iterator[Event]:
-    """A pod that left its node makes room; what becomes of one that ended before is no news."""
+    """A pod that left its node makes room; of one that ended before, its deletion is news alone."""
     pod = change.new or change.old
-    if pod is None or (change.old is not None and change.old.terminal):
+    if pod is None:
+        return
+    if change.old is not None and change.old.terminal:
+        if change.new is None:
+            yield PodGone(pod.key, pod.uid)
         return
     yield PodGone(pod.key, pod.uid, succeeded=pod.phase == "Succeeded")
     if pod.node is not None:

@@ -151,7 +151,7 @@ def test_a_watch_is_told_in_the_words_of_the_cycle() -> None:
         (PodChange(POD, None), [PodGone(POD.key, POD.uid)]),
         (PodChange(bound, ended), [PodGone(POD.key, POD.uid), left]),
         (PodChange(bound, None), [PodGone(POD.key, POD.uid), left]),
-        (PodChange(ended, None), []),
+        (PodChange(ended, None), [PodGone(POD.key, POD.uid)]),
         (NodeChange(None, NODE), [ClusterChanged("node n1 came")]),
         (NodeChange(NODE, replace(NODE, unschedulable=True)), [ClusterChanged("node n1 changed")]),
         (NodeChange(NODE, NODE), []),
