@@ -66,10 +66,14 @@ class Outcome:
     """Not None: it may be tried again, not before this time has passed; ``refusal`` says why."""
     assigned_to: str | None = None
     """The node that the pod has, where it is refused for having one."""
+    unsure: bool = False
+    """Whether it may have been done all the same."""
+    forbidden: bool = False
+    """Whether we lack the right; a server that has just started thinks so of everybody."""
 
 
 DONE = Outcome(done=True)
-NO_ANSWER = Outcome(refusal=UNREACHABLE, retry_after_s=0.0)
+NO_ANSWER = Outcome(refusal=UNREACHABLE, retry_after_s=0.0, unsure=True)
 
 
 def outcome(reply: Reply) -> Outcome:
@@ -82,8 +86,8 @@ def outcome(reply: Reply) -> Outcome:
         return _busy(reply)
     if reply.status >= SERVER_STATUS:
         refusal = f"{UNREACHABLE} (HTTP {reply.status})"
-        return Outcome(refusal=refusal, retry_after_s=_retry_after_s(reply))
-    return Outcome(refusal=_refused(reply))
+        return Outcome(refusal=refusal, retry_after_s=_retry_after_s(reply), unsure=True)
+    return Outcome(refusal=_refused(reply), forbidden=reply.status == FORBIDDEN_STATUS)
 
 
 def kind_of(refusal: str) -> str:

@@ -68,6 +68,8 @@ class _Job:
     deadline_s: float = 0.0
     started: bool = False
     waits: bool = False
+    in_doubt: bool = False
+    """Whether a binding may have been done by a request that nobody answered for certain."""
 
 
 @dataclass(slots=True)
@@ -221,17 +223,19 @@ class Writer:
                 if isinstance(step, Pause):
                     self._later(job, step.seconds_s, waits=True)
                     return
-                job.call, job.tries = step, 0
+                job.call, job.tries, job.in_doubt = step, 0, False
                 job.deadline_s = self._clock.now_s() + self.limits.deadline_s
             found, reply = self._send(job.write, job.call)
-            if found.retry_after_s is not None and self._again(job, found.retry_after_s):
+            job.in_doubt = job.in_doubt or (found.unsure and _binds(job.write, job.call))
+            after_s = 0.0 if job.in_doubt and found.forbidden else found.retry_after_s
+            if after_s is not None and self._again(job, after_s):
                 return
             job.call = None
             told = Told(found, reply, self._clock.now_s())
 
     def _send(self, write: Write, call: Call) -> tuple[Outcome, Reply]:
         """Send one request, if the lease lets it end in time."""
-        if isinstance(write, BindWrite) and call.method == "POST" and not write.dry_run:
+        if isinstance(write, BindWrite) and _binds(write, call):
             self._before_bind(write.binding.uid)
         timeout_s = min(self._allowance_s() - SENDING_S_MAX, self.limits.call_timeout_s)
         if timeout_s < CALL_S_MIN:
@@ -259,11 +263,15 @@ class Writer:
         return outcome(reply), reply
 
     def _again(self, job: _Job, at_least_s: float) -> bool:
-        """Put a request off that may be tried again; False if its time is up."""
+        """Put a request off that may be tried again; False if its time is up.
+
+        A binding that may have been done is asked for until that is known: its room must not be
+        given to another meanwhile.
+        """
         job.tries += 1
         backoff_s = min(BACKOFF_S_MAX, BACKOFF_S * 2.0 ** (job.tries - 1))
         delay_s = max(at_least_s, backoff_s) * self._random.uniform(1.0, 1.5)
-        if self._clock.now_s() + delay_s > job.deadline_s:
+        if not job.in_doubt and self._clock.now_s() + delay_s > job.deadline_s:
             return False
         self._later(job, delay_s)
         return True
@@ -286,6 +294,11 @@ class Writer:
             queue.waiting -= 1
         queue.answers.append(Answer(job.write, refusal))
         self._wake()
+
+
+def _binds(write: Write, call: Call) -> bool:
+    """Whether a request binds a pod, if it arrives."""
+    return isinstance(write, BindWrite) and call.method == "POST" and not write.dry_run
 
 
 def _steps(write: Write, before: Steps | None) -> Steps:

@@ -134,8 +134,29 @@ def test_a_lost_answer_of_a_binding_to_elsewhere_is_no_success() -> None:
 def test_trying_ends_at_the_deadline(fault: Fault, refusal: str) -> None:
     bench = Bench("p", "q")
     bench.api.faults.extend([fault] * 1000)
-    assert bench.run(bind("p"), bind("q")) == [refusal, refusal]
+    writes = [NominateWrite(("default", name), f"uid-{name}", "n1") for name in "pq"]
+    assert bench.run(*writes) == [refusal, refusal]
     assert bench.clock.now_s() <= bench.writer.limits.deadline_s
+
+
+def test_a_binding_that_may_have_been_done_is_asked_for_until_that_is_known() -> None:
+    """Who gave its room to another meanwhile would over-commit the node."""
+    bench = Bench("p")
+    bench.api.faults.extend(["lost after", *[503] * 20, 429])
+    assert bench.run(bind("p")) == [None]
+    assert bench.clock.now_s() > bench.writer.limits.deadline_s
+
+
+def test_a_server_that_just_started_forbids_everything_and_is_not_believed_then() -> None:
+    bench = Bench("p")
+    bench.api.faults.extend(["lost after", 403, 403])
+    assert bench.run(bind("p")) == [None]
+
+
+def test_a_binding_that_was_never_sent_is_refused_at_the_deadline() -> None:
+    bench = Bench("p")
+    bench.api.faults.extend([429] * 1000)
+    assert bench.run(bind("p")) == [THROTTLED]
 
 
 def test_the_server_says_how_long_to_wait() -> None:
