@@ -31,7 +31,6 @@ from tests.controlplane.api import Api, Object, collection
 from tests.controlplane.objects import create_nodes, create_pods, make_node, make_pod
 from tests.controlplane.plane import ControlPlane
 
-PAIRS = 3
 RUN_S_MAX = 300.0
 POLL_S = 0.1
 OURS, THEIRS = "batchsched", "default-scheduler"
@@ -47,15 +46,17 @@ class Backlog:
     name: str
     nodes: int
     pods: int
+    pairs: int
+    """How often each scheduler has its turn."""
     spread: bool = False
 
 
 BACKLOGS = (
-    Backlog("mixed 2000 on 1000", 1000, 2000),
-    Backlog("mixed 10000 on 5000", 5000, 10_000),
-    Backlog("zone spread 10000 on 5000", 5000, 10_000, spread=True),
+    Backlog("mixed 2000 on 1000", 1000, 2000, 3),
+    Backlog("mixed 10000 on 5000", 5000, 10_000, 2),
+    Backlog("zone spread 10000 on 5000", 5000, 10_000, 1, spread=True),
 )
-FULL = Backlog("running", 5000, 10_000)
+FULL = Backlog("running", 5000, 10_000, 1)
 """What stands there when a process starts anew."""
 
 
@@ -74,7 +75,7 @@ def live(options: Options) -> Iterator[Row]:
     """Every backlog, kube-scheduler and us in turn."""
     for backlog in BACKLOGS:
         runs: dict[str, list[Run]] = {THEIRS: [], OURS: []}
-        for _ in range(PAIRS):
+        for _ in range(backlog.pairs):
             for who, several in runs.items():
                 with tempfile.TemporaryDirectory(dir=options.folder) as folder:
                     several.append(_measured(backlog, who, Path(folder)))
