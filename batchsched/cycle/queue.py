@@ -196,7 +196,9 @@ class Queue:
         entry = self.entries[key]
         members = self.groups.get(entry.group) if entry.group is not None else None
         entry.attempts += 1
-        entry.not_before_s = now_s if helped else now_s + self.timing.backoff_s(entry.attempts)
+        # Others wait for a half-started gang to be finished: it never rests for long.
+        attempts = min(entry.attempts, 2) if entry.group in self._partial else entry.attempts
+        entry.not_before_s = now_s if helped else now_s + self.timing.backoff_s(attempts)
         if members is not None and not members.created:
             self.move(key, Place.WAITING, now_s)
         elif helped:

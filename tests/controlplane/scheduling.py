@@ -45,6 +45,7 @@ class Scheduler:
             "metricsBindAddress": "127.0.0.1:0",
             "window": {"idle": "100ms", "max": "1s"},
             "solve": {"timeLimit": "2s"},
+            "podMaxBackoffSeconds": 4,
             **(settings or {}),
         }
         file = folder / "scheduler.json"

@@ -254,6 +254,26 @@ def test_a_half_started_gang_is_finished_before_anything_else(
     assert solving.handle(Tick(), 1.5) == [Solve(3, (B.key,), "idle")]
 
 
+def test_a_half_started_gang_does_not_rest_for_long_however_often_it_was_refused(
+    cycle: Cycle, gang: PodGroup
+) -> None:
+    cycle.handle(PodPending(G, gang), 0.0)
+    cycle.handle(PodPending(H, gang), 0.0)
+    unit, time_s = (binding("g", group=gang), binding("h", group=gang)), 100.0
+    for _ in range(6):
+        cycle.handle(Tick(), time_s)
+        cycle.handle(Tick(), time_s + 1.0)
+        cycle.handle(PlanReady(cycle.window, unit), time_s + 1.0)
+        cycle.handle(BindFailed(G.key, "409 Conflict"), time_s + 1.0)
+        time_s += 100.0
+    cycle.handle(Tick(), time_s)
+    cycle.handle(Tick(), time_s + 1.0)
+    cycle.handle(PlanReady(cycle.window, unit), time_s + 1.0)
+    cycle.handle(bound("g"), time_s + 1.0)
+    answer = cycle.handle(BindFailed(H.key, "409 Conflict"), time_s + 1.0)
+    assert answer == [Requeue(H.key, time_s + 3.0, "not bound: 409 Conflict")]
+
+
 def test_a_gang_that_cannot_be_finished_is_released_once(solving: Cycle, gang: PodGroup) -> None:
     solving.handle(plan(gang), 1.0)
     solving.handle(bound("h"), 1.0)
