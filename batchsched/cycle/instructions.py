@@ -108,3 +108,12 @@ def together(bindings: Iterable[Binding]) -> list[tuple[Binding, ...]]:
     for binding in bindings:
         units.setdefault(binding.group or binding.pod, []).append(binding)
     return [tuple(unit) for unit in units.values()]
+
+
+def victims_by_pod(victims: Iterable[Victim]) -> dict[PodKey, list[Victim]]:
+    """Whom each pod waits for."""
+    found: dict[PodKey, list[Victim]] = {}
+    for victim in victims:
+        for pod in victim.waiting:
+            found.setdefault(pod, []).append(victim)
+    return found

@@ -32,6 +32,7 @@ from batchsched.cycle.instructions import (
     Victim,
     Withdraw,
     together,
+    victims_by_pod,
 )
 from batchsched.cycle.kept import Kept
 from batchsched.cycle.queue import GroupKey, Place, PodKey, Queue
@@ -145,9 +146,9 @@ class Cycle:
             return []
         window, self._solving = self._solving, ()
         instructions: list[Instruction] = []
+        needs = victims_by_pod(event.victims)
         for unit in together(event.bindings):
-            pods = {binding.pod for binding in unit}
-            victims = tuple(v for v in event.victims if not pods.isdisjoint(v.waiting))
+            victims = tuple(dict.fromkeys(v for b in unit for v in needs.get(b.pod, ())))
             instructions += self._start(unit, victims, now_s)
         for key, message in event.unplaced:
             if self._is_at(key):

@@ -98,10 +98,21 @@ class Binder:
         self._loose.extend(writes)
 
     def withdraw(self, unit: Iterable[Binding]) -> None:
-        """Keep nothing for these pods any more."""
+        """Keep nothing for these pods any more; nobody has to leave for a unit of theirs."""
+        pods = set[PodKey]()
         for binding in unit:
+            pods.add(binding.pod)
             self._assumed.forget(binding.pod)
             self._loose.append(NominateWrite(binding.pod, binding.uid, None))
+        unwanted = [
+            job
+            for job in (*self._waiting, *self._active)
+            if job.victims and not pods.isdisjoint(binding.pod for binding in job.unit)
+        ]
+        self._waiting = deque(job for job in self._waiting if job not in unwanted)
+        for job in unwanted:
+            if job in self._active:
+                self._stop(job, "its nodes are kept no more")
 
     def left(self) -> list[Unit]:
         """The units of which nothing was written yet."""
@@ -124,10 +135,9 @@ class Binder:
         """Begin nothing more; what is in flight is answered still, and nobody is nominated."""
         self._waiting.clear()
         self._loose.clear()
-        for job in self._active:
-            job.refused = job.refused or BindFailed(job.unit[0].pod, "another process leads")
+        for job in list(self._active):
             job.nominated = False
-            job.unwritten.clear()
+            self._stop(job, "another process leads")
 
     def idle(self) -> bool:
         """Whether all that was asked for is done and answered."""
@@ -190,10 +200,21 @@ class Binder:
             job.nominated = job.nominated or isinstance(step[0], NominateWrite)
             job.unwritten.extend(step)
             return
+        self._end(job)
+        if job.refused is not None:
+            events.append(job.refused)
+
+    def _stop(self, job: _Job, why: str) -> None:
+        """Write nothing more of a unit: it ends with its last answer, or now if none is awaited."""
+        job.refused = job.refused or BindFailed(job.unit[0].pod, why)
+        job.unwritten.clear()
+        if not job.in_flight:
+            self._end(job)
+
+    def _end(self, job: _Job) -> None:
         del self._active[job]
         if job.refused is not None:
             self._take_back(job)
-            events.append(job.refused)
 
     def _take_back(self, job: _Job) -> None:
         """Give back the room of those of a refused unit that are not bound."""

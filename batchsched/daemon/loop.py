@@ -20,6 +20,7 @@ from batchsched.cycle import (
     Event,
     Instruction,
     LostLease,
+    PodGone,
     PodKey,
     Preempt,
     Release,
@@ -106,8 +107,8 @@ class Loop:
         self._binder = Binder(ports.cluster, self._assumed, self._room_now, ports.recorder.announce)
         self._open: _Open | None = None
         self._room: Room | None = None
-        self._kept: dict[PodKey, tuple[str, Pairs, Volumes]] = {}
-        """Of each unit whose nodes are kept, by its first pod: profile, annotations, volumes."""
+        self._kept: dict[str, tuple[str, Pairs, Volumes]] = {}
+        """Of each pod whose node is kept, by its uid: profile, annotations, volumes."""
         self._changed = False
         self._recheck_at_s = 0.0
         self._queue: deque[Event] = deque()
@@ -157,6 +158,8 @@ class Loop:
                 self._assumed.keep_nothing()
                 self._kept.clear()
                 self._room = None
+            case PodGone(uid=uid):
+                self._kept.pop(uid, None)
             case WonLease():
                 self._queue.extend(self._nominated_before())
             case Bound() if self._open is not None:
@@ -173,8 +176,17 @@ class Loop:
         for event in left_nominated(self._snapshot(), self._schedulers):
             first = event.bindings[0].pod
             if first in entries:
-                self._kept[first] = (entries[first].profile, (), NO_VOLUMES)
+                self._keep(event.bindings, (entries[first].profile, (), NO_VOLUMES))
                 yield event
+
+    def _keep(self, unit: tuple[Binding, ...], terms: tuple[str, Pairs, Volumes]) -> None:
+        """Remember how a unit is to be bound when its victims have left."""
+        self._kept |= dict.fromkeys((binding.uid for binding in unit), terms)
+
+    def _keep_no_more(self, unit: tuple[Binding, ...]) -> tuple[str, Pairs, Volumes] | None:
+        """Forget, and give, how a unit was to be bound; None if its nodes were not kept."""
+        found = [self._kept.pop(binding.uid, None) for binding in unit]
+        return found[0]
 
     def _watch(self) -> None:
         for change in self._ports.cluster.changes():
@@ -204,9 +216,10 @@ class Loop:
             case Preempt(bindings=unit, victims=victims):
                 if self._open is not None:
                     now = self._open
-                    self._kept[unit[0].pod] = (now.solve.profile, now.notes, now.volumes)
+                    self._keep(unit, (now.solve.profile, now.notes, now.volumes))
                 self._binder.preempt(unit, victims)
             case Withdraw(bindings=unit):
+                self._keep_no_more(unit)
                 self._binder.withdraw(unit)
             case Release():
                 self._release(instruction)
@@ -229,7 +242,7 @@ class Loop:
 
     def _bind(self, unit: tuple[Binding, ...]) -> None:
         """Bind a unit of the plan, or one whose victims have left: that is checked once more."""
-        kept = self._kept.pop(unit[0].pod, None)
+        kept = self._keep_no_more(unit)
         if kept is None:
             now = self._open
             notes, volumes = (now.notes, now.volumes) if now is not None else ((), {})

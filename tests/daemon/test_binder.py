@@ -23,7 +23,7 @@ from tests.builders import make_node, make_pod, make_snapshot
 GANG = ("default", "gang", "batchsched.io")
 VICTIM = make_pod("victim", cpu=2000, node="n1")
 SNAPSHOT = make_snapshot(
-    [make_node("n1", cpu=2000), make_node("n2", cpu=2000)],
+    [make_node(name, cpu=2000) for name in ("n1", "n2", "n3")],
     [*(make_pod(name, cpu=1000) for name in "abcdef"), VICTIM],
 )
 
@@ -223,6 +223,40 @@ def test_who_lost_the_lease_begins_nothing_more() -> None:
     assert stage.api.log == [BindWrite(G, dry_run=True)]
     assert stage.binder.idle()
     assert stage.assumed.over(SNAPSHOT) is SNAPSHOT, "nothing is assumed that was not written"
+
+
+def test_a_gang_that_is_between_two_steps_when_the_lease_is_lost_is_forgotten_too() -> None:
+    stage = Stage(in_flight=2)
+    stage.binder.bind((G, H))
+    stage.step()
+    stage.binder.bind((binding("a", "n3"),))
+    stage.api.answer()
+    stage.step()  # the single pod takes the free place
+    stage.api.in_flight = 1
+    stage.api.answer(stage.api.open.index(BindWrite(H, dry_run=True)))
+    stage.step()  # the gang has no call under way, and waits for a place
+    stage.binder.drop()
+    stage.api.answer()
+    stage.step()
+    assert stage.binder.idle()
+    nodes = {pod.key: pod.node for pod in stage.assumed.over(SNAPSHOT).pods}
+    assert nodes[G.pod] is None
+    assert nodes[H.pod] is None
+    assert nodes[A.pod] == "n3"
+
+
+def test_nobody_is_evicted_for_a_unit_that_is_wanted_no_more() -> None:
+    stage = Stage(in_flight=1)
+    victim = Victim(VICTIM.key, VICTIM.uid, (G.pod,))
+    unit = (binding("c", "n1", gang=True), binding("d", "n1", gang=True))
+    stage.binder.preempt(unit, (victim,))
+    stage.step()
+    stage.binder.withdraw(unit[1:])
+    stage.answer_all()
+    evicted = [w for w in stage.api.log if isinstance(w, EvictWrite) and not w.dry_run]
+    assert not evicted
+    assert stage.binder.idle()
+    assert stage.assumed.over(SNAPSHOT) is SNAPSHOT
 
 
 def test_what_was_in_flight_when_the_lease_was_lost_is_assumed_if_it_was_done() -> None:

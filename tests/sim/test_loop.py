@@ -171,6 +171,27 @@ class NoPlanner:
         return []
 
 
+def loop_on(cluster: SimCluster) -> Loop:
+    ports = Ports(
+        cluster, cluster.clock, NoPlanner(), SimRecorder(), lambda _: default_constraints()
+    )
+    return Loop(Cycle(), ports, ("ours",))
+
+
+def test_how_a_unit_was_to_be_bound_is_forgotten_when_its_nodes_are_kept_no_more() -> None:
+    """Or a pod of the same name would later get the annotations and volumes of that plan."""
+    cluster = SimCluster(make_snapshot([NODE]), Grouping(), VirtualClock())
+    waiting = make_pod("p", cpu=1500, priority=9, scheduler_name="ours")
+    cluster.create(replace(waiting, nominated_node="n1"))
+    cluster.create(make_pod("victim", cpu=1500, node="n1", pod={"deleting": True}))
+    loop = loop_on(cluster)
+    loop.start()
+    assert loop._kept
+    cluster.remove(waiting.key)
+    loop.step()
+    assert not loop._kept
+
+
 @pytest.mark.parametrize(("label", "node"), [("elsewhere", "n1"), ("near", None)])
 def test_who_was_nominated_by_a_process_before_us_is_held_against_all_rules(
     label: str, node: str | None
@@ -181,10 +202,7 @@ def test_who_was_nominated_by_a_process_before_us_is_held_against_all_rules(
     cluster = SimCluster(make_snapshot([NODE]), Grouping(), VirtualClock())
     cluster.create(replace(waiting, nominated_node="n1"))
     victim = cluster.create(make_pod("victim", cpu=1500, node="n1", pod={"deleting": True}))
-    ports = Ports(
-        cluster, cluster.clock, NoPlanner(), SimRecorder(), lambda _: default_constraints()
-    )
-    loop = Loop(Cycle(), ports, ("ours",))
+    loop = loop_on(cluster)
     loop.start()
     cluster.create(make_pod("beside", cpu=100, node="n1", labels={"app": label}))
     cluster.remove(victim.key)
