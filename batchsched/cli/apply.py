@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from batchsched.cli import options
 from batchsched.cli.numbers import FiniteRange
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ _OF_THE_CLUSTER = frozenset({"unreachable", "forbidden", "throttled"})
     is_flag=True,
     help="Change nothing: have the API server say what it would do.",
 )
-@click.option("--kubeconfig", metavar="FILE", help="Which cluster and who we are; else as kubectl.")
-@click.option("--context", metavar="NAME", help="One of the kubeconfig; default: its current one.")
+@options.kubeconfig
+@options.context
 @click.option(
     "--profile",
     metavar="FILE|NAME",

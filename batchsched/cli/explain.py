@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from batchsched.cli.numbers import FiniteRange
+from batchsched.cli import options
 from batchsched.snapshot.allowance import Allowance
 from batchsched.snapshot.errors import InputError
 
@@ -30,30 +30,10 @@ LIMIT_OF_ONE_S = 5.0
     show_default=True,
     help="What the name is of.",
 )
-@click.option(
-    "--time-limit",
-    type=FiniteRange(min=0, min_open=True),
-    default=10.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Say what is known by then (loading apart).",
-)
-@click.option("--profile", metavar="FILE|NAME", help="Which rules and tiers; default: default.")
-@click.option(
-    "--preemption",
-    type=click.Choice(["never", "lower-priority"]),
-    default="never",
-    show_default=True,
-    help="Whether running pods may be evicted for pods of higher priority.",
-)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "yaml"]),
-    default="table",
-    show_default=True,
-    help="How to print the explanation.",
-)
+@options.time_limit("Say what is known by then (loading apart).")
+@options.profile
+@options.preemption
+@options.form("How to print the explanation.")
 def explain(  # noqa: PLR0917 -- one parameter for each option
     name: str,
     snapshots: tuple[str, ...],

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from batchsched.cli import options
 from batchsched.cli.numbers import FiniteRange
 
 POLICIES = ("solver", "least-allocated", "most-allocated", "best-fit")
@@ -40,14 +41,7 @@ ALL = "all"
     metavar="FILE|NAME",
     help="The solver's; default: default, for traces placed-only.",
 )
-@click.option(
-    "--time-limit",
-    type=FiniteRange(min=0, min_open=True),
-    default=5.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Of the solver, for each window.",
-)
+@options.time_limit("Of the solver, for each window.", 5.0)
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Default: all cores.")
 @click.option(
     "--deterministic", is_flag=True, help="The same run each time: one worker, counted work."
@@ -75,7 +69,7 @@ ALL = "all"
     metavar="SECONDS",
     help="Traces, drawn: how long pods arrive.",
 )
-def simulate(**options: Any) -> None:  # noqa: ANN401 -- what click read, by name
+def simulate(**chosen: Any) -> None:  # noqa: ANN401 -- what click read, by name
     """Run a workload on the embedded cluster, in virtual time.
 
     WORKLOAD is Kubernetes objects (Nodes, Pods, Jobs, CronJobs, PodGroups and a Simulation) in
@@ -83,4 +77,4 @@ def simulate(**options: Any) -> None:  # noqa: ANN401 -- what click read, by nam
     """
     from batchsched.cli.simulating import Options, run
 
-    run(Options(**options))
+    run(Options(**chosen))

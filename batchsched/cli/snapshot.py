@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from batchsched.cli import options
 from batchsched.cli.output import check_writable, write_whole
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ KEY_BYTES = 32
     is_flag=True,
     help="Replace all names, labels and annotations by hashes; the placement stays the same.",
 )
-@click.option("--kubeconfig", metavar="FILE", help="Which cluster and who we are; else as kubectl.")
-@click.option("--context", metavar="NAME", help="One of the kubeconfig; default: its current one.")
+@options.kubeconfig
+@options.context
 def snapshot(output: str, redact: bool, kubeconfig: str | None, context: str | None) -> None:
     """Read a live cluster into a snapshot.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from batchsched.cli.numbers import FiniteRange
+from batchsched.cli import options
 from batchsched.cli.output import check_writable, write_whole
 from batchsched.snapshot.allowance import Allowance
 from batchsched.snapshot.errors import InputError
@@ -23,26 +23,10 @@ UNPLACED = 3
 @click.command()
 @click.argument("snapshots", metavar="SNAPSHOT...", nargs=-1, required=True)
 @click.option("-o", "--output", metavar="PLAN", help="Write the plan (JSON) to this file.")
-@click.option(
-    "--time-limit",
-    type=FiniteRange(min=0, min_open=True),
-    default=10.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Stop when the plan is proven optimal, or after this time (loading apart).",
-)
-@click.option("--profile", metavar="FILE|NAME", help="Which rules and tiers; default: default.")
-@click.option(
-    "--workers", type=click.IntRange(min=1), metavar="N", help="Threads; default: all cores."
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0, max=2**31 - 1),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="Of the search: another seed may find another plan, as good.",
-)
+@options.time_limit("Stop when the plan is proven optimal, or after this time (loading apart).")
+@options.profile
+@options.workers
+@options.seed("Of the search: another seed may find another plan, as good.")
 @click.option(
     "--deterministic",
     is_flag=True,
@@ -55,13 +39,7 @@ UNPLACED = 3
     metavar="NAME",
     help="Only pods of this scheduler; repeatable. Default: any.",
 )
-@click.option(
-    "--preemption",
-    type=click.Choice(["never", "lower-priority"]),
-    default="never",
-    show_default=True,
-    help="Whether running pods may be evicted for pods of higher priority.",
-)
+@options.preemption
 @click.option(
     "--moves",
     default="0",
@@ -69,14 +47,7 @@ UNPLACED = 3
     metavar="N|unlimited",
     help="How many running pods may be moved to another node.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "yaml"]),
-    default="table",
-    show_default=True,
-    help="What to print: the summary, or the plan.",
-)
+@options.form("What to print: the summary, or the plan.")
 @click.option("--quiet", is_flag=True, help="Print no summary and no progress.")
 @click.option("--fail-on-unplaced", is_flag=True, help="Exit with 3 when pods stay unplaced.")
 def solve(  # noqa: PLR0917 -- one parameter for each option

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from batchsched.cli.numbers import FiniteRange
+from batchsched.cli import options
 from batchsched.snapshot.errors import InputError
 
 if TYPE_CHECKING:
@@ -60,34 +60,11 @@ UNPLACED = 3
     help="Find the cheapest set of nodes that places the whole backlog.",
 )
 @click.option("--shapes", metavar="FILE", help="What nodes can be had, and what they cost.")
-@click.option(
-    "--time-limit",
-    type=FiniteRange(min=0, min_open=True),
-    default=10.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="For each solve; of --fit-all for the whole.",
-)
-@click.option("--profile", metavar="FILE|NAME", help="Which rules and tiers; default: default.")
-@click.option(
-    "--workers", type=click.IntRange(min=1), metavar="N", help="Threads; default: all cores."
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0, max=2**31 - 1),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="Of the search.",
-)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "yaml"]),
-    default="table",
-    show_default=True,
-    help="What to print: tables for people, or all that was found.",
-)
+@options.time_limit("For each solve; of --fit-all for the whole.")
+@options.profile
+@options.workers
+@options.seed("Of the search.")
+@options.form("What to print: tables for people, or all that was found.")
 @click.option(
     "--fail-on-unplaced", is_flag=True, help="Exit with 3 when pods stay unplaced after the edits."
 )
