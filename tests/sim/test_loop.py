@@ -66,6 +66,12 @@ def test_a_unit_is_held_against_the_newest_state() -> None:
     assert room.refusal((replace(good, node="n1"),)) is not None
 
 
+@pytest.mark.parametrize(("held", "fits"), [(500, True), (501, False)])
+def test_room_is_exact_to_the_milli_core(held: int, fits: bool) -> None:  # noqa: FBT001 -- a table
+    room = Room(make_snapshot([NODE], [POD, make_pod("there", cpu=held, node="n1")]))
+    assert (room.refusal((Binding(POD.key, POD.uid, "n1"),)) is None) == fits
+
+
 def test_the_members_of_a_unit_share_the_room() -> None:
     other = make_pod("q", cpu=1500)
     room = Room(make_snapshot([NODE], [POD, other]))
