@@ -3,18 +3,17 @@
 Knows paths, gzip and where bytes come from; what the bytes mean is `snapshot.read`'s business.
 """
 
-import gc
 import gzip
 import hashlib
 import os
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from batchsched.daemon.collection import uncollected
 from batchsched.snapshot.documents import documents
 from batchsched.snapshot.errors import InputError
 from batchsched.snapshot.read import read
@@ -49,7 +48,7 @@ def load(paths: Sequence[str]) -> tuple[Snapshot, str]:
             digest.update(data)
             yield name, _unpacked(name, data)
 
-    with _no_garbage_collection():
+    with uncollected(lasting=True):
         return read(contents()), digest.hexdigest()
 
 
@@ -63,22 +62,6 @@ def documents_of(name: str) -> list[Any]:
         return list(documents(_unpacked(name, _bytes(name))))
     except InputError as error:
         raise error if error.source else InputError(error.what, source=name) from None
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Parsing makes millions of objects and no cycles; collecting meanwhile doubles its time.
-
-    What was made stays as long as the command runs, so that no later collection need look at it.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.freeze()
-            gc.enable()
 
 
 def _names(paths: Sequence[str]) -> Iterator[str]:

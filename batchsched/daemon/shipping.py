@@ -5,13 +5,12 @@ last time is known on the other side already. Comparing objects by identity take
 sending all of them takes a quarter of a second (5,000 nodes, 10,000 running pods, 10,000 pending).
 """
 
-import gc
 import pickle
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from batchsched.daemon.collection import uncollected
 from batchsched.snapshot.node import Node
 from batchsched.snapshot.pod import Pod, PodSpec
 from batchsched.snapshot.snapshot import Snapshot, Window
@@ -71,7 +70,7 @@ class Receiver:
 
     def unpack(self, content: bytes) -> tuple[Snapshot, Window]:
         """The snapshot and the window that were packed."""
-        with _no_garbage_collection():
+        with uncollected(lasting=False):
             parcel: Parcel = pickle.loads(content)  # noqa: S301 -- from our own parent process
             for key in parcel.gone[0]:
                 del self._pods[key]
@@ -110,15 +109,3 @@ def _difference(
         tuple(each for each in before if id(each) not in new),
         tuple(each for each in after if id(each) not in old),
     )
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Unpickling makes objects without cycles; collecting meanwhile doubles its time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

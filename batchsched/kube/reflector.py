@@ -30,7 +30,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from batchsched.kube.collection import uncollected
+from batchsched.daemon.collection import uncollected
 from batchsched.kube.connection import Connection
 from batchsched.kube.discovery import Resource, Served, served
 from batchsched.kube.errors import RefusedError, UnreachableError
@@ -147,7 +147,7 @@ class Reflector:
             if found is None:
                 self._absent()
                 return
-            with uncollected():
+            with uncollected(lasting=True):
                 version = self._list(found)
             while not self._stopped.is_set():
                 version = self._watch(found, version)

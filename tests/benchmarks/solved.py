@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batchsched.plan.plan import Plan, PlanTier, read_plan
+from batchsched.snapshot.encode_cluster import written
 from batchsched.snapshot.snapshot import Snapshot
-from tests.benchmarks.manifests import export
 from tests.benchmarks.parts import Options, Row
 from tests.benchmarks.process import Finished, run
 
@@ -47,7 +47,7 @@ class Solved:
 def save(snapshot: Snapshot, options: Options) -> Path:
     """Write a snapshot where the command can read it."""
     path = options.folder / "snapshot.json"
-    path.write_bytes(export(snapshot))
+    path.write_bytes(written(snapshot))
     return path
 
 

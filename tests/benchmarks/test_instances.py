@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from batchsched.feasibility.compile import compile_problem
+from batchsched.snapshot.encode_cluster import written
 from batchsched.snapshot.read import read
 from batchsched.snapshot.snapshot import Snapshot, holding, pending
 from tests.benchmarks.instances.backlog import GPU, PRIORITIES, backlog
@@ -15,7 +16,6 @@ from tests.benchmarks.instances.priority_matters import Cell, instances, started
 from tests.benchmarks.instances.random_mix import TIME_LIMIT_S, random_instance, time_limit_s
 from tests.benchmarks.instances.rules_at_scale import NAMES, rule_at_scale
 from tests.benchmarks.instances.small_windows import small_window
-from tests.benchmarks.manifests import export
 
 SMALL: dict[str, Callable[[int], Snapshot]] = {
     "backlog": lambda seed: backlog(30, 100, 12, seed=seed),
@@ -34,14 +34,14 @@ QUOTED = Cell(32, 128, 0.95), 484806185843093489
 
 @pytest.mark.parametrize("kind", SMALL)
 def test_a_seed_gives_the_same_bytes(kind: str) -> None:
-    assert export(SMALL[kind](7)) == export(SMALL[kind](7))
-    assert export(SMALL[kind](7)) != export(SMALL[kind](8))
+    assert written(SMALL[kind](7)) == written(SMALL[kind](7))
+    assert written(SMALL[kind](7)) != written(SMALL[kind](8))
 
 
 @pytest.mark.parametrize("kind", SMALL)
 def test_an_export_is_read_back_as_it_was(kind: str) -> None:
     snapshot = SMALL[kind](7)
-    assert read([("cluster.json", export(snapshot))]) == snapshot
+    assert read([("cluster.json", written(snapshot))]) == snapshot
 
 
 def test_a_backlog_asks_for_more_gpus_than_are_free_in_the_first_tier_of_two() -> None:

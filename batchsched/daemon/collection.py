@@ -1,7 +1,7 @@
-"""Python's garbage collector, kept from looking at lists while they are parsed.
+"""Python's garbage collector, kept from looking at what is made in bulk.
 
 Ten thousand pods are millions of objects without a cycle; looked at again and again while they are
-made, they take twice the time. What was made stays, so later collections need not look at it.
+parsed or unpickled, they take twice the time.
 """
 
 import gc
@@ -14,8 +14,12 @@ _inside = 0
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
-    """Collect nothing meanwhile; several threads may be inside at once."""
+def uncollected(*, lasting: bool) -> Iterator[None]:
+    """Collect nothing meanwhile; several threads may be inside at once.
+
+    Args:
+        lasting: Whether what is made stays, so that later collections need not look at it either.
+    """
     global _inside  # noqa: PLW0603 -- there is one collector in a process
     with _LOCK:
         _inside += 1
@@ -26,5 +30,6 @@ def uncollected() -> Iterator[None]:
         with _LOCK:
             _inside -= 1
             if not _inside:
-                gc.freeze()
+                if lasting:
+                    gc.freeze()
                 gc.enable()
