@@ -29,18 +29,6 @@ class PodDisruptionBudget:
 
 
 @dataclass(frozen=True, slots=True)
-class Workload:
-    """An owner of pods that says how many belong together (Job, JobSet)."""
-
-    api_version: str
-    kind: str
-    namespace: str
-    name: str
-    uid: str = ""
-    parallelism: int = 1
-
-
-@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything that a decision may depend on, each list sorted by its objects' identity.
 
