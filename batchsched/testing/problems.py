@@ -64,7 +64,7 @@ def random_snapshot(draw: Draw, themes: tuple[str, ...] = ()) -> Snapshot:
     seats = [node.name for node in nodes] + ["gone"]
     for i in range(_one(draw, [0, 0, 1, 2])):
         gone = {"deleting": True} if draw.random() < 0.2 else {}  # noqa: PLR2004 -- odds
-        spec = _one(draw, kinds) if draw.random() < 0.5 else _spec(draw, themes)  # noqa: PLR2004
+        spec = _one(draw, kinds) if draw.random() < 0.5 else _spec(draw, themes)  # noqa: PLR2004 -- a coin
         pods.append(_pod(draw, f"r{i}", spec, node=_one(draw, seats), pod=gone))
     groups = {}
     if "gang" in themes:
