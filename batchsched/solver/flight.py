@@ -7,7 +7,7 @@ below have a point near their bounds from the start, and not only the time that 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from batchsched.solver.incumbent import Incumbent
 from batchsched.solver.ladder import Ladder, PricedBound
 from batchsched.solver.model import Model, Tier
 from batchsched.solver.neighbourhood import Draw
+from batchsched.solver.patterns import Patterns
 from batchsched.solver.program import Program
 from batchsched.solver.relax import quick_bound
 from batchsched.solver.search import Search
@@ -41,6 +42,10 @@ CLIMB_SHARE, CLIMB_SHARE_BESIDE = 0.5, 0.9
 """Of the time that is left, the most that one climb of the ladder may take: alone, and beside the
 search."""
 
+PATTERNS_GAP, PATTERNS_SHARE = 0.1, 0.7
+"""How far from its bound the first open tier has to be, as a share of it, for patterns to be tried
+before it is relaxed over pods; and of the time that is left, the most that they may take."""
+
 SHARDS_SHARE = 0.6
 """Of the time that is left, the most that the relaxations of shards may take."""
 
@@ -57,6 +62,14 @@ class Work:
     """Called with (phase, what the clock said when it began)."""
     tell: Callable[[str, int, int], None] | None = None
     """Called with (tier, value, bound) when either of the first open tier has improved."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Told:
+    """What a relaxation came to: whether it is news, and [counts] where pods should go."""
+
+    news: bool
+    targets: IntArray | None
 
 
 class Flight:
@@ -86,7 +99,8 @@ class Flight:
         self._objectives = [tier.objective(program.width) for tier in tiers]
         self._ladder = Ladder(program, self._objectives, [tier.highest for tier in tiers])
         self.point = Incumbent(program, x)
-        self._approached = False
+        self._approached = self._patterned = False
+        self._relaxed = 0
         self._told_last: tuple[int, int, int] | None = None
         if model.guide is not None:
             for i in range(len(tiers)):
@@ -203,6 +217,18 @@ class Flight:
             self.start_from(Greedy(self._model, base(), work.budget).complete(targets).x)
         work.took("search", start_s)
 
+    def _by_patterns(self, until_s: float) -> "_Told":
+        """Relax over patterns: a better bound, and where pods should go."""
+        work, start_s = self._work, self._work.clock()
+        prices = [self._ladder.prices(i) for i in range(len(self._tiers))]
+        patterns = Patterns(self._model, self._program, self._objectives, work.budget)
+        limit_s = self._left(until_s) * PATTERNS_SHARE
+        found = patterns.solve(self.point.x, prices, limit_s, self._ladder.interrupt)
+        for i, bound in enumerate(found.bounds):
+            self._ladder.price(i, bound.bound_at)
+        work.took("relax", start_s)
+        return _Told(found.targets is not None, found.targets)
+
     def _ask_the_quotient(self, until_s: float) -> None:
         """A bound on the first open tier that symmetry makes cheap."""
         i, budget = self._first_open(), self._work.budget
@@ -217,27 +243,26 @@ class Flight:
         if bound is not None:
             self._ladder.learn(i, self.values, bound)
 
-    def _climb(self, until_s: float, rounds: int) -> bool:
-        """Relax what is open; whether that told anything."""
+    def _climb(self, until_s: float, rounds: int) -> "_Told":
+        """Relax what is open."""
         start_s = self._work.clock()
         share = CLIMB_SHARE if self._work.workers == 1 else CLIMB_SHARE_BESIDE
         limit_s = self._left(until_s) * share
         told = self._ladder.climb(self.values, self._work.budget, limit_s, rounds=rounds)
         self._work.took("relax", start_s)
-        return told
+        point = self._ladder.point
+        if not told or point is None:
+            return _Told(told, None)
+        return _Told(told, np.floor(point[: self._program.counts] + ROUNDING).astype(np.int64))
 
-    def _told(self, told: bool) -> bool:  # noqa: FBT001 -- what a climb gives
-        """Round the point that a climb came to, if it told anything; whether it did."""
-        if told and self._base is not None and self._ladder.point is not None:
+    def _take(self, told: "_Told") -> bool:
+        """Complete what a relaxation said greedily; whether it said anything."""
+        if told.targets is not None and self._base is not None:
             start_s = self._work.clock()
-            self.start_from(self._rounded(self._base(), self._ladder.point))
+            greedy = Greedy(self._model, self._base(), self._work.budget)
+            self.start_from(greedy.complete(told.targets).x)
             self._work.took("search", start_s)
-        return told
-
-    def _rounded(self, point: Incumbent, fractional: FloatArray) -> IntArray:
-        """The counts rounded down, and completed greedily by priority."""
-        targets = np.floor(fractional[: point.program.counts] + ROUNDING).astype(np.int64)
-        return Greedy(self._model, point, self._work.budget).complete(targets).x
+        return told.news
 
     def start_from(self, x: IntArray) -> None:
         """Take another point, if it is better and every row holds."""
@@ -246,29 +271,46 @@ class Flight:
             self.point = Incumbent(self._program, x)
 
     def _alternate(self, until_s: float) -> None:
-        """Search while cuts are tried beside it; then ask CP-SAT, and search on, in turn.
+        """Search while it is relaxed beside it; then ask CP-SAT, and search on, in turn.
 
-        With one worker the climb comes first: the order of events is then always the same.
+        With one worker the relaxation comes first: the order of events is then always the same.
         """
-        workers, rounds, search = self._work.workers, 0, self._neighbours
+        workers, search = self._work.workers, self._neighbours
         self._ladder.resume()
         fruitless: list[int] | None = None
         with ThreadPoolExecutor(1) as beside:
-            climb: Future[bool] | None = None
+            relaxing: Future[_Told] | None = None
             while (i := self._first_open()) is not None and self._left(until_s) > 0:
                 relaxes = not self._is_guided and fruitless != self.values + self.bounds
-                if climb is None and relaxes:
-                    climb, rounds = beside.submit(self._climb, until_s, rounds), ROUNDS_MAX
-                if climb is not None and (workers == 1 or climb.done()):
-                    told = self._told(climb.result())
-                    climb, fruitless = None, None if told else self.values + self.bounds
+                if relaxing is None and relaxes:
+                    relaxing = beside.submit(self._next_relaxation(), until_s)
+                if relaxing is not None and (workers == 1 or relaxing.done()):
+                    told = self._take(relaxing.result())
+                    relaxing, fruitless = None, None if told else self.values + self.bounds
                     self._tell()
                     continue
-                self._search(search, until_s, climb)
-                stuck = climb is None and self._first_open() == i and self._left(until_s) > 0
+                self._search(search, until_s, relaxing)
+                stuck = relaxing is None and self._first_open() == i and self._left(until_s) > 0
                 if stuck and self._program.width <= COLUMNS_MAX:
                     self._ask(i, self._left(until_s) / 2)
             self._ladder.stop()
+
+    def _next_relaxation(self) -> "Callable[[float], _Told]":
+        """Over patterns, where much is open; then a climb without cuts, and those with cuts."""
+        if not self._patterned and self._base is not None and self._is_wide():
+            self._patterned = True
+            return self._by_patterns
+        self._relaxed += 1
+        return partial(self._climb, rounds=0 if self._relaxed == 1 else ROUNDS_MAX)
+
+    def _is_wide(self) -> bool:
+        """Whether a tier that was relaxed over pods is far from what that says."""
+        pairs = zip(self.values, self.bounds, strict=True)
+        gaps = [(i, bound - value, bound) for i, (value, bound) in enumerate(pairs)]
+        return any(
+            gap > PATTERNS_GAP * bound and self._ladder.prices(i) is not None
+            for i, gap, bound in gaps
+        )
 
     @cached_property
     def _neighbours(self) -> Search:
@@ -276,11 +318,11 @@ class Flight:
         draw = Draw(self._model, self._program, self._work.seed)
         return Search(draw, self._objectives, self._tell)
 
-    def _search(self, search: Search, until_s: float, climb: "Future[bool] | None") -> None:
-        """Search neighbourhoods, with one worker less while somebody climbs."""
+    def _search(self, search: Search, until_s: float, beside: "Future[_Told] | None") -> None:
+        """Search neighbourhoods, with one worker less while somebody relaxes."""
         start_s = self._work.clock()
-        workers = self._work.workers - (climb is not None)
-        news = climb.done if climb is not None else lambda: False
+        workers = self._work.workers - (beside is not None)
+        news = beside.done if beside is not None else lambda: False
         left_s = self._left(until_s)
         search.run(self.point, self.bounds, self._work.budget, left_s, workers=workers, news=news)
         self._work.took("search", start_s)

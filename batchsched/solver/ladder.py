@@ -43,6 +43,14 @@ GAIN_MIN = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
+class Prices:
+    """Duals of a program's rows [height], and of the rows that hold the tiers above."""
+
+    rows: FloatArray
+    held: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
 class Rung:
     """A bound on one tier, and why: duals of a program whose last rows hold the tiers above.
 
@@ -89,8 +97,8 @@ class Ladder:
         )
         self._proven = [[Rung(program, (), None, most)] for most in self._known]
         self._rungs: list[Rung | None] = [None] * len(self._known)
-        self._priced: dict[int, PricedBound] = {}
-        self._interrupt = Interrupt()
+        self._priced: list[list[PricedBound]] = [[] for _ in self._known]
+        self.interrupt = Interrupt()
         self._relaxations: dict[int, tuple[tuple[tuple[int, ...], int], Relaxation]] = {}
         self.point: FloatArray | None = None
         """A fractional point [width] that all rungs relaxed so far accept, or ``None``."""
@@ -103,8 +111,7 @@ class Ladder:
         ):
             known = [*proven, rung] if rung is not None else proven
             at = [each.bound_at(objective, values) for each in known]
-            if i in self._priced:
-                at.append(self._priced[i](values[:i]))
+            at += [bound_at(values[:i]) for bound_at in self._priced[i]]
             found.append(min(bound for bound in at if bound is not None))
         return found
 
@@ -119,15 +126,22 @@ class Ladder:
 
     def price(self, i: int, bound: PricedBound) -> None:
         """Take note of a bound on tier i that is known for any values of the tiers above it."""
-        self._priced[i] = bound
+        self._priced[i].append(bound)
+
+    def prices(self, i: int) -> Prices | None:
+        """The duals of tier i: of the program's rows and of those that hold the tiers above."""
+        rung = self._rungs[i]
+        if rung is None or rung.duals is None:
+            return None
+        return Prices(rung.duals[: self._whole.height], rung.duals[len(rung.duals) - i :])
 
     def stop(self) -> None:
         """End a climb that runs in another thread; nothing is relaxed until ``resume``."""
-        self._interrupt.fire()
+        self.interrupt.fire()
 
     def resume(self) -> None:
         """Be ready to climb, whatever was stopped before."""
-        self._interrupt = Interrupt()
+        self.interrupt = Interrupt()
 
     def sketch(self, values: Sequence[int], budget: Budget) -> Sketch | None:
         """Bound every open tier by a relaxation in which what is nearly alike is merged.
@@ -232,7 +246,7 @@ class Ladder:
             objective,
             limit_s,
             deterministic=budget.deterministic,
-            interrupt=self._interrupt,
+            interrupt=self.interrupt,
         )
         budget.spend(len(program.columns) * WORK_PER_ENTRY_S)
         if relaxed.x is not None:
