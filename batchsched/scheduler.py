@@ -121,7 +121,7 @@ def schedule(  # noqa: PLR0913 -- the composition takes what there is to compose
     verify_from_s = clock()
     outcome = places_of(model, solution)
     source = origin or Origin()
-    reasons = _reasons(problem, outcome)
+    reasons = reasons_of(problem, outcome)
     state = final_state(snapshot, window, outcome.placements, outcome.evictions, allowance)
     decision = diff(state, window, reasons, sha256=source.sha256)
     scores = {name: value for each in objectives for name, value in each.score(state).items()}
@@ -159,12 +159,11 @@ class Compiler:
         model = self._posted(staying)
         return model if not staying or places_everybody(model, budget) else self.evicting()
 
-    def evicting(self) -> Model:
-        """The model in which running pods may go, with its start.
+    def evicting(self, staying: frozenset[PodKey] = frozenset()) -> Model:
+        """The model in which running pods may go, but for some, with its start.
 
         Who has a part in a rule that is broken as it is, is left alone.
         """
-        staying: frozenset[PodKey] = frozenset()
         while True:
             model = self._posted(staying)
             model.start, broken = find_start(model)
@@ -177,7 +176,7 @@ class Compiler:
             self.snapshot, self.window, self.allowance, staying=staying, whole=self.whole
         )
         problem = thinned(problem, (*self.constraints, *self.objectives))
-        short = not self.whole and crowded(problem)
+        short = not self.whole and not self.allowance.draining and crowded(problem)
         model = _short(problem, self.pricing()) if short else Model(problem)
         for constraint in self.constraints:
             constraint.post(model)
@@ -322,7 +321,7 @@ def _tier(result: TierResult, score: int, *, exact: bool) -> PlanTier:
     return tier(own.name, score, own.sign * max(bound, counted))
 
 
-def _reasons(problem: Problem, outcome: Outcome) -> dict[PodKey, Why]:
+def reasons_of(problem: Problem, outcome: Outcome) -> dict[PodKey, Why]:
     """Why each pod without a place has none: set aside, or no room in the final state."""
     reasons = {e.pod.key: Why(e.reason, e.message) for e in problem.excluded}
     held_back = {

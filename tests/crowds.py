@@ -105,3 +105,32 @@ def scattered_cluster(rng: random.Random) -> list[Object]:
         pod["spec"]["containers"][0]["resources"]["requests"] = requests
         objects.append(pod)
     return [*objects, *(budget(rng, i) for i in range(rng.choice([0, 1])))]
+
+
+def roomy_cluster(rng: random.Random) -> list[Object]:
+    """Draw nodes that have room for more than runs on them, so that some could be emptied."""
+    rules = frozenset(
+        rule
+        for rule in ("affinity", "anti_affinity", "ports", "spread", "taints", "node_rules")
+        if rng.random() < 0.3
+    )
+    nodes = [random_node(rng, i, rules) for i in range(rng.choice([2, 3, 3, 4]))]
+    objects = list(nodes)
+    for node in nodes:
+        node["status"]["allocatable"]["pods"] = rng.choice(["3", "5", "9"])
+        if rng.random() < 0.8:
+            node["spec"] = {}
+    templates = [random_template(rng, rules, []) for _ in range(3)]
+    for i in range(rng.randint(1, 5)):
+        pod = made(rng.choice(templates), f"r{i}")
+        pod["spec"]["nodeName"] = rng.choice(nodes)["metadata"]["name"]
+        settle(rng, pod)
+        if rng.random() < 0.8:
+            owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "o", "uid": "o"}
+            pod["metadata"]["ownerReferences"] = [owner | {"controller": True}]
+        objects.append(pod)
+    objects += [made(rng.choice(templates), f"p{i}") for i in range(rng.choice([0, 0, 1, 2]))]
+    budgets = [budget(rng, i) for i in range(rng.choice([0, 1, 2]))]
+    for each in budgets:
+        each["status"]["disruptionsAllowed"] = rng.choice([0, 1, 1, 1, 2])
+    return [*objects, *budgets]

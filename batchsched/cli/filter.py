@@ -4,19 +4,14 @@ import sys
 
 import click
 
+from batchsched.cli import options
 from batchsched.cli.output import write_whole
 
 
 @click.command("filter")
 @click.argument("snapshots", metavar="SNAPSHOT...", nargs=-1, required=True)
 @click.option("-o", "--output", metavar="FILE", help="Write to this file instead of stdout.")
-@click.option(
-    "--scheduler-name",
-    "scheduler_names",
-    multiple=True,
-    metavar="NAME",
-    help="Only pods of this scheduler; repeatable. Default: any.",
-)
+@options.scheduler_names("Only pods of this scheduler; repeatable. Default: any.")
 def filter_command(
     snapshots: tuple[str, ...], output: str | None, scheduler_names: tuple[str, ...]
 ) -> None:

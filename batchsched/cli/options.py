@@ -3,12 +3,15 @@
 What an option means to a command is the command's to say, so help texts that differ are arguments.
 """
 
+import os
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 import click
 
 from batchsched.cli.numbers import FiniteRange
+from batchsched.snapshot.allowance import Allowance
+from batchsched.snapshot.errors import InputError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -34,12 +37,41 @@ preemption = click.option(
     show_default=True,
     help="Whether running pods may be evicted for pods of higher priority.",
 )
+moves = click.option(
+    "--moves",
+    default="0",
+    show_default=True,
+    metavar="N|unlimited",
+    help="How many running pods may be moved to another node.",
+)
 kubeconfig = click.option(
     "--kubeconfig", metavar="FILE", help="Which cluster and who we are; else as kubectl."
 )
 context = click.option(
     "--context", metavar="NAME", help="One of the kubeconfig; default: its current one."
 )
+
+
+def allowance(preemption: str, moves: str) -> Allowance:
+    """What the options ``--preemption`` and ``--moves`` allow to be done to running pods."""
+    if moves != "unlimited" and not moves.isdecimal():
+        raise InputError(f"is {moves!r}; give a number, or unlimited", source="--moves")
+    return Allowance(
+        preemption=preemption == "lower-priority",
+        moves_max=None if moves == "unlimited" else int(moves),
+    )
+
+
+def cores() -> int:
+    """The cores that this process may use: what ``--workers`` is where nobody says."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def scheduler_names(meaning: str) -> Option:
+    """Whose pods; given to the command as ``scheduler_names``."""
+    return click.option(
+        "--scheduler-name", "scheduler_names", multiple=True, metavar="NAME", help=meaning
+    )
 
 
 def time_limit(meaning: str, default_s: float = 10.0) -> Option:

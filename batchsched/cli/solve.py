@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -11,8 +10,6 @@ import click
 
 from batchsched.cli import options
 from batchsched.cli.output import check_writable, write_whole
-from batchsched.snapshot.allowance import Allowance
-from batchsched.snapshot.errors import InputError
 
 if TYPE_CHECKING:
     from batchsched.plan.plan import Plan
@@ -32,21 +29,9 @@ UNPLACED = 3
     is_flag=True,
     help="Same input, same bytes: one worker, counted work, no timings.",
 )
-@click.option(
-    "--scheduler-name",
-    "scheduler_names",
-    multiple=True,
-    metavar="NAME",
-    help="Only pods of this scheduler; repeatable. Default: any.",
-)
+@options.scheduler_names("Only pods of this scheduler; repeatable. Default: any.")
 @options.preemption
-@click.option(
-    "--moves",
-    default="0",
-    show_default=True,
-    metavar="N|unlimited",
-    help="How many running pods may be moved to another node.",
-)
+@options.moves
 @options.form("What to print: the summary, or the plan.")
 @click.option("--quiet", is_flag=True, help="Print no summary and no progress.")
 @click.option("--fail-on-unplaced", is_flag=True, help="Exit with 3 when pods stay unplaced.")
@@ -76,7 +61,7 @@ def solve(  # noqa: PLR0917 -- one parameter for each option
     from batchsched.scheduler import Limits, Origin, schedule
     from batchsched.snapshot.snapshot import pending
 
-    allowance = _allowance(preemption, moves)
+    allowance = options.allowance(preemption, moves)
     if output is not None:
         check_writable(output)
     chosen = load_profile(profile)
@@ -84,7 +69,7 @@ def solve(  # noqa: PLR0917 -- one parameter for each option
     snapshot, sha256 = load(snapshots)
     limits = Limits(
         time_limit_s=time_limit,
-        workers=1 if deterministic else workers or _cores(),
+        workers=1 if deterministic else workers or options.cores(),
         seed=seed,
         deterministic=deterministic,
     )
@@ -105,21 +90,6 @@ def solve(  # noqa: PLR0917 -- one parameter for each option
     elif not quiet:
         print_summary(plan, written_to=output)
     return UNPLACED if fail_on_unplaced and plan.unplaced else 0
-
-
-def _allowance(preemption: str, moves: str) -> Allowance:
-    """What may be done to running pods."""
-    if moves != "unlimited" and not moves.isdecimal():
-        raise InputError(f"is {moves!r}; give a number, or unlimited", source="--moves")
-    return Allowance(
-        preemption=preemption == "lower-priority",
-        moves_max=None if moves == "unlimited" else int(moves),
-    )
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _printed(plan: Plan, form: str) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from batchsched.cli import options
+
 if TYPE_CHECKING:
     from batchsched.plan.plan import Plan
     from batchsched.plan.state import Violation
@@ -24,13 +26,7 @@ VIOLATED = 3
     metavar="FILE|NAME",
     help="That the plan was made with. Default: the built-in tiers that the plan names.",
 )
-@click.option(
-    "--scheduler-name",
-    "scheduler_names",
-    multiple=True,
-    metavar="NAME",
-    help="That the plan was made for; repeatable. Default: as the plan's pods say.",
-)
+@options.scheduler_names("That the plan was made for; repeatable. Default: as the plan's pods say.")
 def verify(
     plan: str, snapshots: tuple[str, ...], profile: str | None, scheduler_names: tuple[str, ...]
 ) -> int:

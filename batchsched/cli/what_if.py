@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +12,13 @@ from batchsched.cli import options
 from batchsched.snapshot.errors import InputError
 
 if TYPE_CHECKING:
+    from batchsched.profile import Profile
+    from batchsched.scheduler import Limits
+    from batchsched.snapshot.allowance import Allowance
     from batchsched.snapshot.node import Node
+    from batchsched.snapshot.snapshot import Snapshot, Window
+    from batchsched.whatif.answer import Change, Fitted
+    from batchsched.whatif.drain_answer import DrainNodes
     from batchsched.whatif.edits import Edited
     from batchsched.whatif.shapes import Shape
 
@@ -60,7 +65,15 @@ UNPLACED = 3
     help="Find the cheapest set of nodes that places the whole backlog.",
 )
 @click.option("--shapes", metavar="FILE", help="What nodes can be had, and what they cost.")
-@options.time_limit("For each solve; of --fit-all for the whole.")
+@click.option(
+    "--drain-nodes",
+    is_flag=True,
+    help="Find the most nodes that can be emptied with everybody placed, and an order.",
+)
+@options.scheduler_names("Only pending pods of this scheduler; repeatable. Default: any.")
+@options.preemption
+@options.moves
+@options.time_limit("For each solve; of --fit-all and --drain-nodes for the whole.")
 @options.profile
 @options.workers
 @options.seed("Of the search.")
@@ -78,6 +91,10 @@ def what_if(  # noqa: PLR0917 -- one parameter for each option
     priority: tuple[str, ...],
     fit_all: bool,
     shapes: str | None,
+    drain_nodes: bool,
+    scheduler_names: tuple[str, ...],
+    preemption: str,
+    moves: str,
     time_limit: float,
     profile: str | None,
     workers: int | None,
@@ -89,37 +106,106 @@ def what_if(  # noqa: PLR0917 -- one parameter for each option
 
     SNAPSHOT is what `kubectl get nodes,pods,... -A -o json` printed: files, folders, or - for
     stdin. A WORKLOAD is [NAMESPACE/]NAME of a Job, a Deployment or another owner of pods, of a pod
-    group, or of a single pod. Edits are made in the order of the options above.
+    group, or of a single pod. Edits are made in the order of the options above. With --drain-nodes,
+    --moves says how many pods may move from nodes that are not emptied.
     """
     from batchsched.cli.files import load
     from batchsched.cli.profiles import load_profile
-    from batchsched.cli.what_if_tables import print_change, print_fit, printed
-    from batchsched.scheduler import Limits, schedule
-    from batchsched.snapshot.snapshot import pending
-    from batchsched.whatif.answer import compare, fitted
+    from batchsched.cli.what_if_tables import show
+    from batchsched.scheduler import Limits
     from batchsched.whatif.edits import Edited
-    from batchsched.whatif.fitting import fit_all as fit
 
-    chosen, offers = load_profile(profile), _offers(shapes, fit_all=fit_all)
     given = (add_nodes, remove_node, cordon, set_requests, scale, priority)
-    if not fit_all and not any(given):
-        raise InputError("nothing to change; give an edit, or --fit-all with --shapes")
+    allowance = options.allowance(preemption, moves)
+    limits = Limits(time_limit_s=time_limit, workers=workers or options.cores(), seed=seed)
+    asked = _Asked(load_profile(profile), limits, allowance, scheduler_names)
+    offers = _offers(shapes, fit_all=fit_all)
+    _refuse_what_does_not_go_together(allowance, fit_all=fit_all, drain_nodes=drain_nodes)
+    if not fit_all and not drain_nodes and not any(given):
+        raise InputError(
+            "nothing to change; give an edit, --drain-nodes, or --fit-all with --shapes"
+        )
     snapshot, _ = load(snapshots)
     edited = _edited(Edited(snapshot), dict(zip(EDITS, given, strict=True)))
-    limits = Limits(time_limit_s=time_limit, workers=workers or _cores(), seed=seed)
+    answer: Change | Fitted | DrainNodes
     if offers:
-        window = pending(edited.snapshot)
-        fitting = fit(edited.snapshot, window, chosen, offers, limits, time.monotonic)
-        answer = fitted(edited, fitting)
-        sys.stdout.write(printed(answer, form)) if form != "table" else print_fit(answer)
-        return UNPLACED if fail_on_unplaced and answer.unplaced else 0
-    plans = [
-        schedule(each, pending(each), chosen, limits, time.monotonic)
-        for each in (snapshot, edited.snapshot)
-    ]
-    change = compare(snapshot, plans[0], edited, plans[1])
-    sys.stdout.write(printed(change, form)) if form != "table" else print_change(change)
-    return UNPLACED if fail_on_unplaced and change.unplaced else 0
+        answer = asked.fit(edited, offers)
+    elif drain_nodes:
+        answer = asked.drain(edited)
+    else:
+        answer = asked.change(snapshot, edited)
+    show(answer, form)
+    return UNPLACED if fail_on_unplaced and answer.unplaced else 0
+
+
+@dataclass
+class _Asked:
+    """How to answer, whatever is asked."""
+
+    profile: Profile
+    limits: Limits
+    allowance: Allowance
+    scheduler_names: tuple[str, ...]
+
+    def window(self, snapshot: Snapshot) -> Window:
+        """The pending pods that it is about."""
+        from batchsched.snapshot.snapshot import pending
+
+        return pending(snapshot, self.scheduler_names)
+
+    def change(self, snapshot: Snapshot, edited: Edited) -> Change:
+        """Solve as it is, and as it would be."""
+        from batchsched.scheduler import schedule
+        from batchsched.whatif.answer import compare
+
+        plans = [
+            schedule(
+                each,
+                self.window(each),
+                self.profile,
+                self.limits,
+                time.monotonic,
+                allowance=self.allowance,
+            )
+            for each in (snapshot, edited.snapshot)
+        ]
+        return compare(snapshot, plans[0], edited, plans[1])
+
+    def fit(self, edited: Edited, offers: tuple[Shape, ...]) -> Fitted:
+        """Find the cheapest nodes."""
+        from batchsched.whatif.answer import fitted
+        from batchsched.whatif.fitting import fit_all
+
+        window = self.window(edited.snapshot)
+        found = fit_all(edited.snapshot, window, self.profile, offers, self.limits, time.monotonic)
+        return fitted(edited, found)
+
+    def drain(self, edited: Edited) -> DrainNodes:
+        """Find the nodes that can be emptied."""
+        from batchsched.whatif.drain_answer import drain_answer
+        from batchsched.whatif.draining import drain_nodes
+
+        window = self.window(edited.snapshot)
+        found = drain_nodes(
+            edited.snapshot,
+            window,
+            self.profile,
+            self.limits,
+            time.monotonic,
+            moves_max=self.allowance.moves_max,
+        )
+        return drain_answer(edited, window, found)
+
+
+def _refuse_what_does_not_go_together(
+    allowance: Allowance, *, fit_all: bool, drain_nodes: bool
+) -> None:
+    if fit_all and drain_nodes:
+        raise InputError("--fit-all adds nodes and --drain-nodes empties them; give one of them")
+    if fit_all and allowance:
+        raise InputError("--fit-all evicts and moves nobody; leave out --preemption and --moves")
+    if drain_nodes and allowance.preemption:
+        raise InputError("--drain-nodes has a place for each pod; leave out --preemption")
 
 
 def _offers(shapes: str | None, *, fit_all: bool) -> tuple[Shape, ...]:
@@ -172,8 +258,3 @@ def _assigned(text: str, option: str) -> tuple[str, int]:
     if not name or not number.lstrip("-").isdecimal():
         raise InputError(f"is {text!r}; write NAME=N", source=option)
     return name, int(number)
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

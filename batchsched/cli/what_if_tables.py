@@ -1,5 +1,6 @@
 """What a person reads after a what-if: what was changed, what comes of it, and how sure that is."""
 
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -12,12 +13,27 @@ from rich.text import Text
 
 from batchsched.cli.summary import stdout_console, unplaced_reasons
 from batchsched.plan.plan import Unplaced
-from batchsched.whatif.answer import Change, Fitted, Side
+from batchsched.whatif.answer import Answer, Change, Fitted, Side
+from batchsched.whatif.drain_answer import DrainNodes, DrainStep, Pinned
 
-NAMES_SHOWN_MAX = 12
+NAMES_SHOWN_MAX, STEPS_SHOWN_MAX = 12, 20
+PODS_SHOWN_MAX = 3
+"""Of one step."""
 
 
-def printed(answer: Change | Fitted, form: str) -> str:
+def show(answer: Change | Fitted | DrainNodes, form: str) -> None:
+    """Print an answer: for people, or as JSON or YAML."""
+    if form != "table":
+        sys.stdout.write(printed(answer, form))
+    elif isinstance(answer, Change):
+        print_change(answer)
+    elif isinstance(answer, Fitted):
+        print_fit(answer)
+    else:
+        print_drain(answer)
+
+
+def printed(answer: Answer, form: str) -> str:
     """The answer as JSON or YAML."""
     if form == "json":
         return answer.to_json().decode()
@@ -63,6 +79,72 @@ def print_fit(fit: Fitted) -> None:
     console.print()
     console.print(table)
     _print_unplaced(console, fit.unplaced)
+
+
+def print_drain(drain: DrainNodes) -> None:
+    """Print which nodes can be drained, in which order, and what keeps the others."""
+    console = stdout_console()
+    if drain.edits:
+        console.print(Text(f"What if: {'; '.join(drain.edits)}", style="bold"))
+    empty = next(tier for tier in drain.tiers if tier.name == "drained")
+    sure = "No way empties more" if drain.status == "Optimal" else f"At most {empty.bound:,} can"
+    console.print(
+        Text(
+            f"{empty.value:,} of {drain.nodes:,} nodes can be empty: "
+            f"{len(drain.drained):,} can be drained, {len(drain.empty_now):,} empty now. {sure}.",
+            style="bold",
+        )
+    )
+    if drain.pending:
+        console.print(f"{drain.placed:,} of {drain.pending:,} pending pods are placed first.")
+    console.print()
+    table = _table(("tier", "left"), ("value", "right"), ("bound", "right"), ("", "left"))
+    for tier in drain.tiers:
+        proven = "proven" if tier.status == "Optimal" else f"gap {tier.gap:.2%}"
+        table.add_row(tier.name, f"{tier.value:,}", f"{tier.bound:,}", proven)
+    console.print(table)
+    if drain.steps:
+        console.print()
+        console.print(_steps(drain.steps))
+    _print_pins(console, drain.pinned)
+    _print_unplaced(console, drain.unplaced)
+
+
+def _steps(steps: Sequence[DrainStep]) -> Table:
+    """Who goes where, step by step."""
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table.add_column("step", justify="right", no_wrap=True)
+    table.add_column("from", no_wrap=True)
+    table.add_column("pods", justify="right", no_wrap=True)
+    table.add_column("to")  # the one column that may shrink
+    for number, step in enumerate(steps[:STEPS_SHOWN_MAX], 1):
+        pods = [f"{pod.namespace}/{pod.name} → {pod.to}" for pod in step.pods]
+        more = len(pods) - PODS_SHOWN_MAX
+        names = ", ".join(pods[:PODS_SHOWN_MAX]) + (f" and {more:,} more" if more > 0 else "")
+        to = Text(names, no_wrap=True, overflow="ellipsis")
+        table.add_row(f"{number:,}", step.node or "(pending)", f"{len(pods):,}", to)
+    if len(steps) > STEPS_SHOWN_MAX:
+        table.add_row("", f"and {len(steps) - STEPS_SHOWN_MAX:,} more", "", "")
+    return table
+
+
+def _print_pins(console: Console, pinned: Sequence[Pinned]) -> None:
+    """What keeps nodes from being drained, the most frequent first."""
+    reasons: dict[str, set[str]] = {}
+    first: dict[str, str] = {}
+    for pin in pinned:
+        reasons.setdefault(pin.why, set()).add(pin.node)
+        first.setdefault(pin.why, f"{pin.namespace}/{pin.name} on {pin.node}")
+    if reasons:
+        kept = len({pin.node for pin in pinned})
+        console.print(Text(f"\nKept from draining by a pod: {_nodes(kept)}", style="bold"))
+    for why, nodes in sorted(reasons.items(), key=lambda each: (-len(each[1]), each[0])):
+        console.print(Padding(Text(f"{_nodes(len(nodes))}: {why}"), (0, 0, 0, 2), expand=False))
+        console.print(Padding(Text(f"as {first[why]}", "dim"), (0, 0, 0, 4), expand=False))
+
+
+def _nodes(count: int) -> str:
+    return f"{count:,} node" if count == 1 else f"{count:,} nodes"
 
 
 def _counts(change: Change) -> Table:

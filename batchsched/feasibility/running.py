@@ -36,8 +36,8 @@ class Leaver:
 
 
 def leavers(snapshot: Snapshot, window: Window, allowance: Allowance) -> tuple[Leaver, ...]:
-    """The running pods that may go, in order; nobody has to where nothing is pending."""
-    if not allowance or not window.pods:
+    """The running pods that may go, in order; nobody has to where nothing is pending or drained."""
+    if not allowance or not (window.pods or allowance.draining):
         return ()
     preempting = [p.spec.priority for p in window.pods if not p.spec.preemption_never]
     highest = max(preempting, default=None) if allowance.preemption else None

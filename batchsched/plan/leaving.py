@@ -27,7 +27,7 @@ class Way:
 def may_go(state: "FinalState") -> dict[Key, Way]:
     """Everyone who may leave, and how."""
     allowance = state.allowance
-    if not allowance or not state.window_pods:
+    if not allowance or not (state.window_pods or allowance.draining):
         return {}
     able = [pod.spec.priority for pod in state.window_pods if not pod.spec.preemption_never]
     strongest = max(able) if able and allowance.preemption else None

@@ -14,6 +14,8 @@ class Allowance:
     """Whether pods may be evicted for pods of higher priority."""
     moves_max: int | None = 0
     """How many pods may be moved to another node; ``None`` is any number."""
+    draining: bool = False
+    """Whether they may move though nothing is pending, so that their nodes are empty."""
 
     def __bool__(self) -> bool:
         """Whether anything is allowed at all."""

@@ -22,13 +22,15 @@ from batchsched.whatif.fitting import Fit
 Key = tuple[str, str]
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """A part of an answer."""
+
     model_config = ConfigDict(
         alias_generator=to_camel, frozen=True, populate_by_name=True, strict=True
     )
 
 
-class _Answer(_Part):
+class Answer(Part):
     """An answer as a file."""
 
     api_version: Literal["batchsched.io/v1alpha1"] = API_VERSION
@@ -39,7 +41,7 @@ class _Answer(_Part):
         return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
-class PriorityCount(_Part):
+class PriorityCount(Part):
     """The pods of one priority: how many wait, and how many of these are placed."""
 
     priority: int
@@ -49,7 +51,7 @@ class PriorityCount(_Part):
     placed_then: int
 
 
-class Side(_Part):
+class Side(Part):
     """One of the two: now, or then."""
 
     nodes: int
@@ -62,7 +64,7 @@ class Side(_Part):
     tiers: tuple[PlanTier, ...]
 
 
-class Change(_Answer):
+class Change(Answer):
     """What changes. Pods by full name, sorted."""
 
     kind: Literal["WhatIf"] = "WhatIf"
@@ -82,7 +84,7 @@ class Change(_Answer):
     """Who waits then, and why."""
 
 
-class BoughtNodes(_Part):
+class BoughtNodes(Part):
     """So many nodes of a shape, at what each costs."""
 
     shape: str
@@ -90,7 +92,7 @@ class BoughtNodes(_Part):
     price: float
 
 
-class Fitted(_Answer):
+class Fitted(Answer):
     """The cheapest set of nodes that places the backlog."""
 
     kind: Literal["FitAll"] = "FitAll"

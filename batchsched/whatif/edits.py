@@ -77,8 +77,8 @@ def remove_node(edited: Edited, name: str) -> Edited:
     snapshot = edited.snapshot
     node_named(snapshot, name, "--remove-node")
     here = [pod for pod in snapshot.pods if pod.node == name]
-    alive = [pod for pod in here if not pod.terminal and not pod.deleting and not _of_node(pod)]
-    returning = {pod.key: _anew(pod) for pod in alive if pod.owner is not None}
+    alive = [pod for pod in here if not pod.terminal and not pod.deleting and not of_node(pod)]
+    returning = {pod.key: anew(pod) for pod in alive if pod.owner is not None}
     lost = tuple(pod for pod in alive if pod.owner is None)
     pods = tuple(
         returning.get(pod.key, pod)
@@ -234,12 +234,12 @@ def _known(snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, group_of=tuple(each for each in snapshot.group_of if each[0] in keys))
 
 
-def _of_node(pod: Pod) -> bool:
+def of_node(pod: Pod) -> bool:
     """Whether a pod lives and dies with its node: a DaemonSet's, or a static one."""
     return pod.owner is not None and pod.owner.kind in {"DaemonSet", "Node"}
 
 
-def _anew(pod: Pod) -> Pod:
+def anew(pod: Pod) -> Pod:
     """The pod that a controller makes for one that is gone."""
     spec = replace(pod.spec, node_name="", gated=False)
     return replace(

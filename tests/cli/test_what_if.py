@@ -11,6 +11,7 @@ from batchsched.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 NIGHT = ROOT / "docs" / "examples" / "night"
+DRAIN = ROOT / "docs" / "examples" / "what-if" / "drain.yaml"
 SHAPES = ROOT / "docs" / "examples" / "what-if" / "shapes.yaml"
 
 
@@ -71,6 +72,10 @@ def test_the_cheapest_nodes_are_named_with_their_proof() -> None:
         (("--add-nodes", f"{NIGHT / 'nodes.yaml'}=1"), "holds 4 nodes"),
         (("--remove-node", "node-9"), "no node 'node-9'"),
         (("--scale", "nobody=2"), "no pending pod"),
+        (("--drain-nodes", "--fit-all", "--shapes", SHAPES), "give one of them"),
+        (("--drain-nodes", "--preemption", "lower-priority"), "leave out --preemption"),
+        (("--fit-all", "--shapes", SHAPES, "--moves", "1"), "leave out --preemption and --moves"),
+        (("--drain-nodes", "--moves", "few"), "give a number, or unlimited"),
         (("--set-requests", "train:cpu=x"), "not a quantity"),
     ],
 )
@@ -85,3 +90,32 @@ def test_what_cannot_be_meant_is_refused_in_one_line(
 
 def test_whoever_stays_unplaced_is_an_exit_code_where_asked() -> None:
     assert run(NIGHT, "--cordon", "node-1", "--fail-on-unplaced").exit_code == 3
+
+
+def test_the_nodes_that_can_be_drained_are_told_in_steps_with_their_proof() -> None:
+    result = run(DRAIN, "--drain-nodes", "--format", "json")
+    assert result.exit_code == 0, result.stderr
+    answer = json.loads(result.stdout)
+    assert (answer["kind"], answer["status"], answer["emptyNow"]) == (
+        "DrainNodes",
+        "Optimal",
+        ["node-6"],
+    )
+    assert min(answer["drained"]) in {"node-1", "node-2"}
+    assert [step["node"] for step in answer["steps"]].count("node-1") in {0, 2}
+    assert {pin["node"] for pin in answer["pinned"]} == {"node-3", "node-5"}
+    assert "No way empties more" in run(DRAIN, "--drain-nodes").stdout
+
+
+def test_pending_pods_of_other_schedulers_are_not_asked_about() -> None:
+    edits = ("--cordon", "node-3", "--scheduler-name", "another", "--format", "json")
+    answer = json.loads(run(NIGHT, *edits).stdout)
+    assert (answer["then"]["pending"], answer["unplaced"]) == (0, [])
+
+
+def test_running_pods_move_or_are_evicted_where_that_is_allowed() -> None:
+    cluster = ROOT / "docs" / "examples" / "rules" / "evictions.yaml"
+    allowed = ("--preemption", "lower-priority", "--moves", "1")
+    result = run(cluster, "--priority", "model=501", *allowed, "--format", "json")
+    tiers = [tier["name"] for tier in json.loads(result.stdout)["now"]["tiers"]]
+    assert "disruption/budgets" in tiers

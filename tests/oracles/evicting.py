@@ -131,7 +131,7 @@ class Scene:
     @cached_property
     def may_go(self) -> dict[Key, tuple[bool, bool]]:
         """Who may go by what is allowed: (as a victim, to another node)."""
-        if not self.window.pods:
+        if not self.window.pods and not self.allowance.draining:
             return {}
         found = {}
         for stand in self.cluster.fixed:
