@@ -121,7 +121,7 @@ def schedule(  # noqa: PLR0913 -- the composition takes what there is to compose
     verify_from_s = clock()
     outcome = places_of(model, solution)
     source = origin or Origin()
-    reasons = reasons_of(problem, outcome)
+    reasons = _reasons(problem, outcome)
     state = final_state(snapshot, window, outcome.placements, outcome.evictions, allowance)
     decision = diff(state, window, reasons, sha256=source.sha256)
     scores = {name: value for each in objectives for name, value in each.score(state).items()}
@@ -321,7 +321,7 @@ def _tier(result: TierResult, score: int, *, exact: bool) -> PlanTier:
     return tier(own.name, score, own.sign * max(bound, counted))
 
 
-def reasons_of(problem: Problem, outcome: Outcome) -> dict[PodKey, Why]:
+def _reasons(problem: Problem, outcome: Outcome) -> dict[PodKey, Why]:
     """Why each pod without a place has none: set aside, or no room in the final state."""
     reasons = {e.pod.key: Why(e.reason, e.message) for e in problem.excluded}
     held_back = {

@@ -194,7 +194,7 @@ class _Asked:
             time.monotonic,
             moves_max=self.allowance.moves_max,
         )
-        return drain_answer(edited, window, found)
+        return drain_answer(edited, found)
 
 
 def _refuse_what_does_not_go_together(

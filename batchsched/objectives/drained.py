@@ -20,6 +20,9 @@ from batchsched.snapshot.pod import OwnerRef
 from batchsched.solver.model import IntArray, Model, Tier
 from batchsched.solver.sums import BoolArray, Entries, add_up
 
+ROUNDING = 1e-9
+"""What sums of doubles may be off, relatively; on the side on which the bound holds."""
+
 
 def occupies(owner: OwnerRef | None) -> bool:
     """Whether a pod of this owner has to leave before its node is empty."""
@@ -60,7 +63,7 @@ class Drained:
         size = int(problem.class_size[problem.running].sum())
         could, cost = int((~_occupied(problem)).sum()), np.full(len(used), -1, dtype=np.int64)
         return [
-            Tier(self.name, used, cost, constant=could, highest=0),
+            Tier(self.name, used, cost, constant=could, highest=-_least_in_use(problem)),
             Tier("moves", kept, np.ones_like(kept), constant=-size, sign=-1, highest=size),
         ]
 
@@ -106,6 +109,22 @@ def _used(state: FinalState) -> set[str]:
     return {seat(pod) for pod in kept} | {
         placed.node.name for placed in state.placed if occupies(placed.pod.owner)
     }
+
+
+def _least_in_use(problem: Problem) -> int:
+    """How many nodes that could be empty have to be in use, by the room of all nodes together.
+
+    Resource by resource: the largest such nodes that have room, with the others, for all pods that
+    run. It needs no relaxation, so there is a bound however little time there is.
+    """
+    could = ~_occupied(problem)
+    running = problem.class_size * problem.running
+    free = np.column_stack([problem.slots, problem.free]).astype(np.float64)
+    asked = np.column_stack([np.ones_like(running), problem.requests]).astype(np.float64)
+    missing = (running @ asked) * (1 - ROUNDING) - free[~could].sum(axis=0)
+    largest_first = np.cumsum(-np.sort(-free[could], axis=0), axis=0)
+    least = (largest_first < missing).sum(axis=0) + (missing > 0)
+    return min(int(least.max(initial=0)), int(could.sum()))
 
 
 def _occupied(problem: Problem) -> BoolArray:

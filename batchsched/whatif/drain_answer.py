@@ -7,7 +7,6 @@ next one runs.
 from typing import Literal
 
 from batchsched.plan.plan import PlanTier, Unplaced
-from batchsched.snapshot.snapshot import Snapshot, Window
 from batchsched.whatif.answer import Answer, Part
 from batchsched.whatif.draining import Drain
 from batchsched.whatif.edits import Edited
@@ -58,9 +57,10 @@ class DrainNodes(Answer):
     """Pods that wait, and would without draining."""
 
 
-def drain_answer(edited: Edited, window: Window, drain: Drain) -> DrainNodes:
+def drain_answer(edited: Edited, drain: Drain) -> DrainNodes:
     """Write down what was found."""
     proven = {tier.name: tier for tier in drain.tiers}["drained"]
+    placed = (tier for tier in drain.plan.tiers if tier.name.startswith("placed/"))
     steps = tuple(
         DrainStep(
             node=step.node,
@@ -74,30 +74,13 @@ def drain_answer(edited: Edited, window: Window, drain: Drain) -> DrainNodes:
         empty_now=drain.empty_now,
         drained=drain.drained,
         status=proven.status,
-        tiers=drain.tiers,
+        tiers=(*placed, *drain.tiers),
         steps=steps,
         pinned=tuple(
             Pinned(node=node, namespace=ns, name=name, why=why)
             for node, (ns, name), why in drain.pinned
         ),
-        pending=len(window.pods),
-        placed=sum(len(step.pods) for step in steps if step.node is None),
-        unplaced=_unplaced(edited.snapshot, window, drain),
-    )
-
-
-def _unplaced(snapshot: Snapshot, window: Window, drain: Drain) -> tuple[Unplaced, ...]:
-    """Who waits, with uid and group."""
-    uids = {pod.key: pod.uid for pod in window.pods}
-    groups = {key: snapshot.groups[group].name for key, group in snapshot.group_of}
-    return tuple(
-        Unplaced(
-            namespace=key[0],
-            name=key[1],
-            uid=uids[key],
-            pod_group=groups.get(key),
-            reason=reason,
-            message=message,
-        )
-        for key, reason, message in drain.unplaced
+        pending=drain.plan.snapshot.pending,
+        placed=len(drain.plan.bindings),
+        unplaced=tuple(drain.plan.unplaced),
     )

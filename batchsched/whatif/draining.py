@@ -1,28 +1,29 @@
 """Draining: the most nodes that can stand empty with everybody placed, and the way there.
 
-Which nodes, is one solve: running pods may move, pending ones are placed first, then nodes are
-emptied (FORMULATION §O4). That says how the cluster ends, and bounds what any way can reach; the
-way itself is found step by step, each verified. Where no order leads all the way, the answer is how
-far one does, against the same bound.
+A plan says which pending pods have a place with nobody moved; those are to have one in the end.
+Which nodes, is a second solve, over all places for them and for running pods that may move
+(FORMULATION §O4). It says how the cluster ends, and bounds what any way can reach; the way itself
+is found step by step, each verified. Where no order leads all the way, the answer is how far one
+does, against the same bound.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from batchsched.feasibility.running import leavers
 from batchsched.objectives.drained import Drained, occupies
 from batchsched.objectives.placed import Placed
-from batchsched.plan.plan import PlanTier, tier
+from batchsched.plan.plan import Plan, PlanTier, tier
 from batchsched.plan.reading import seat
 from batchsched.profile import Profile, constraints_of, has_plug_ins
-from batchsched.scheduler import Compiler, Limits, PlanDefectError, Progress, reasons_of, schedule
+from batchsched.scheduler import Compiler, Limits, PlanDefectError, schedule, targets_of
+from batchsched.snapshot.allowance import Allowance
 from batchsched.snapshot.snapshot import Snapshot, Window
 from batchsched.solver.model import Model
 from batchsched.solver.places import Outcome, places_of
 from batchsched.solver.solve import Solution, TierResult, solve
 from batchsched.whatif.edits import settled
-from batchsched.whatif.pins import DRAINING, PodKey, pins
+from batchsched.whatif.pins import PodKey, pins
 from batchsched.whatif.steps import (
     Journey,
     Step,
@@ -33,16 +34,19 @@ from batchsched.whatif.steps import (
 )
 
 BROKEN = "it has a part in a rule that is broken as it is"
-STEPS_SHARE = 0.25
-"""Of the time limit, what is kept for the steps: 750 of them take 10 s."""
+PLAN_SHARE, STEPS_SHARE = 0.25, 0.25
+"""Of the time limit, what the plan may take; and of what is left then, what is kept for the steps:
+750 of them take 10 s."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drain:
     """Which nodes are drained, in which steps, and how good that is."""
 
+    plan: Plan
+    """Which pending pods have a place, with nobody moved. Where, the steps say."""
     tiers: tuple[PlanTier, ...]
-    """Pods placed by priority, nodes that are empty in the end, and pods that move."""
+    """Nodes that are empty in the end, and pods that move."""
     empty_now: tuple[str, ...]
     """Nodes on which nothing runs that would have to leave."""
     drained: tuple[str, ...]
@@ -50,13 +54,11 @@ class Drain:
     steps: tuple[Step, ...]
     pinned: tuple[tuple[str, PodKey, str], ...]
     """Node, pod, and why it keeps the node from being drained; by node."""
-    unplaced: tuple[tuple[PodKey, str, str], ...]
-    """Pending pods that have no place in the end: who, reason, message."""
     snapshot: Snapshot
     """As it is when all is done: drained nodes are cordoned."""
 
 
-def drain_nodes(  # noqa: PLR0913 -- what schedule takes, and how many may move
+def drain_nodes(
     snapshot: Snapshot,
     window: Window,
     profile: Profile,
@@ -64,26 +66,80 @@ def drain_nodes(  # noqa: PLR0913 -- what schedule takes, and how many may move
     clock: Callable[[], float],
     *,
     moves_max: int | None = 0,
-    progress: Progress | None = None,
 ) -> Drain:
     """Find the most nodes that can be empty, and an order in which to drain them.
 
     Args:
         snapshot: The cluster.
-        window: The pending pods; as many of them have a place as have one without draining.
+        window: The pending pods.
         profile: Whose constraints hold; its objectives are not asked.
         limits: Of the whole.
         clock: Monotonic seconds.
         moves_max: How many pods may move from nodes that stay, ``None`` is any number.
-        progress: Told of the search.
     """
     start_s = clock()
-    question = _Question(snapshot, window, profile, moves_max, limits, clock)
+    own = profile.model_copy(update={"objectives": ()})
+    first = replace(limits, time_limit_s=PLAN_SHARE * limits.time_limit_s)
+    plan = schedule(snapshot, window, own, first, clock)
+    spent_s = 0.0 if limits.deterministic else clock() - start_s
+    rest = replace(limits, time_limit_s=max(limits.time_limit_s - spent_s, 0.1))
+    return drain_after(snapshot, plan, profile, rest, clock, moves_max=moves_max)
+
+
+def drain_after(  # noqa: PLR0913 -- what schedule takes, and how many may move
+    snapshot: Snapshot,
+    plan: Plan,
+    profile: Profile,
+    limits: Limits,
+    clock: Callable[[], float],
+    *,
+    moves_max: int | None = 0,
+    leaving_max: int | None = None,
+) -> Drain:
+    """Find the most nodes that can be empty when the pods of a plan have been placed.
+
+    Args:
+        snapshot: The cluster, in which these pods are pending.
+        plan: Evicts nobody. Its bindings are where to begin, not where pods have to be.
+        profile: As above.
+        limits: As above.
+        clock: As above.
+        moves_max: As above.
+        leaving_max: How many pods may move at all, from whatever node.
+    """
+    start_s = clock()
+    allowance = Allowance(moves_max=leaving_max, draining=True)
+    question = _Question(_without_nominations(snapshot, plan), plan, profile, moves_max, allowance)
     model = question.model()
     spent_s = 0.0 if limits.deterministic else clock() - start_s
     left_s = max((1 - STEPS_SHARE) * limits.time_limit_s - spent_s, 0.1)
-    solution = solve(model, replace(limits, time_limit_s=left_s), clock, progress)
+    solution = solve(
+        model, replace(limits, time_limit_s=left_s), clock, targets=targets_of(model, plan)
+    )
     return question.drain(model, solution)
+
+
+def empty_nodes(snapshot: Snapshot) -> set[str]:
+    """The nodes on which nothing is that would have to leave them, nor is room kept for it."""
+    return {node.name for node in snapshot.nodes} - {
+        seat(pod)
+        for pod in snapshot.pods
+        if (pod.node or pod.nominated_node)
+        and occupies(pod.owner)
+        and not pod.terminal
+        and not pod.deleting
+    }
+
+
+def _without_nominations(snapshot: Snapshot, plan: Plan) -> Snapshot:
+    """Room that was kept for the plan's pods is kept no more: the plan has decided."""
+    decided = {(each.namespace, each.name) for each in plan.bindings}
+    decided |= {(each.namespace, each.name) for each in plan.unplaced}
+    pods = tuple(
+        replace(pod, nominated_node=None) if pod.nominated_node and pod.key in decided else pod
+        for pod in snapshot.pods
+    )
+    return replace(snapshot, pods=pods)
 
 
 @dataclass(eq=False)
@@ -91,13 +147,14 @@ class _Question:
     """Which nodes, and how to get there."""
 
     snapshot: Snapshot
-    window: Window
+    plan: Plan
     profile: Profile
     moves_max: int | None
-    limits: Limits
-    clock: Callable[[], float]
+    allowance: Allowance
 
     def __post_init__(self) -> None:
+        self.bound = {(each.namespace, each.name): each.node for each in self.plan.bindings}
+        self.window = Window(tuple(pod for pod in self.snapshot.pods if pod.key in self.bound))
         self.pins = pins(self.snapshot, self.window)
         self.rules = constraints_of(self.profile)
 
@@ -120,7 +177,7 @@ class _Question:
         return Compiler(
             self.snapshot,
             self.window,
-            DRAINING,
+            self.allowance,
             (*self.rules, *more),
             more,
             has_plug_ins(self.profile),
@@ -131,36 +188,30 @@ class _Question:
         kept = {node for node, _ in self.pins.values()} if self.moves_max == 0 else set()
         return frozenset(
             each.pod.key
-            for each in leavers(self.snapshot, self.window, DRAINING)
+            for each in leavers(self.snapshot, self.window, self.allowance)
             if each.pod.key in self.pins or each.pod.node in kept
         )
 
     def drain(self, model: Model, solution: Solution) -> Drain:
         """The way to what was found, as far as it leads."""
-        outcome = places_of(model, solution)
-        wanted = self._wanted(outcome)
-        journey, whole = self._way(wanted)
-        reasons = reasons_of(model.problem, outcome)
+        journey, whole = self._way(places_of(model, solution))
         return Drain(
-            tiers=tuple(self._tiers(solution.tiers, outcome, journey, whole=whole)),
-            empty_now=tuple(sorted(_empty(self.snapshot, self.window))),
+            plan=self.plan,
+            tiers=tuple(self._tiers(solution.tiers, journey, whole=whole)),
+            empty_now=tuple(sorted(empty_nodes(self.snapshot))),
             drained=journey.drained,
             steps=journey.steps,
             pinned=tuple(sorted((node, key, why) for key, (node, why) in self.pins.items())),
-            unplaced=tuple(
-                (pod.key, reasons[pod.key].reason, reasons[pod.key].message)
-                for pod in self.window.pods
-                if pod.key in reasons
-            ),
             snapshot=journey.snapshot,
         )
 
-    def _way(self, wanted: Wanted) -> tuple[Journey, bool]:
+    def _way(self, outcome: Outcome) -> tuple[Journey, bool]:
         """The way, and whether it leads all the way.
 
         Raises:
             PlanDefectError: It does, and where it leads breaks a rule.
         """
+        wanted = self._wanted(outcome)
         start = self._start(wanted)
         journey = ordered(start, wanted)
         whole = len(journey.drained) == len(wanted.drained)
@@ -170,9 +221,9 @@ class _Question:
         moves = sum(map(len, (*wanted.drained.values(), *wanted.helping.values())))
         if violations and whole and len(journey.moved) == moves:
             raise PlanDefectError(violations)
-        if violations or len(journey.bound) < len(wanted.bound):
-            # Nobody may lose a place for an empty node: then all places, and no node.
-            wanted = self._without_draining()
+        if violations or len(journey.bound) < len(self.bound):
+            # Nobody may lose a place for an empty node: then all are placed, and no node is.
+            wanted = Wanted(self.bound, {}, {})
             return ordered(self._start(wanted), wanted), False
         return journey, whole
 
@@ -184,7 +235,7 @@ class _Question:
             if to is not None and pod.node is not None:
                 leaving.setdefault(pod.node, {})[pod.key] = to
         moved = {key: to for pods in leaving.values() for key, to in pods.items()}
-        empty = _empty(settled(self.snapshot, {**outcome.placements, **moved}), self.window)
+        empty = empty_nodes(settled(self.snapshot, {**outcome.placements, **moved}))
         return Wanted(
             bound=outcome.placements,
             drained={node: pods for node, pods in leaving.items() if node in empty},
@@ -192,53 +243,22 @@ class _Question:
         )
 
     def _start(self, wanted: Wanted) -> Journey:
-        """The cluster with the nodes cordoned that will be drained, and no room kept for pods."""
+        """The cluster with the nodes cordoned that will be drained."""
         nodes = tuple(
             replace(node, unschedulable=True) if node.name in wanted.drained else node
             for node in self.snapshot.nodes
         )
-        asked = {pod.key for pod in self.window.pods}
-        pods = tuple(
-            replace(pod, nominated_node=None) if pod.key in asked else pod
-            for pod in self.snapshot.pods
-        )
-        return Journey(replace(self.snapshot, nodes=nodes, pods=pods), self.rules)
+        return Journey(replace(self.snapshot, nodes=nodes), self.rules)
 
-    def _without_draining(self) -> Wanted:
-        """The pending pods placed, nobody moved."""
-        own = self.profile.model_copy(update={"objectives": ()})
-        plan = schedule(self.snapshot, self.window, own, self.limits, self.clock)
-        bound = {(each.namespace, each.name): each.node for each in plan.bindings}
-        return Wanted(bound, {}, {})
-
+    @staticmethod
     def _tiers(
-        self, results: Sequence[TierResult], outcome: Outcome, journey: Journey, *, whole: bool
+        results: Sequence[TierResult], journey: Journey, *, whole: bool
     ) -> Iterator[PlanTier]:
-        """What people read: of pods only those that were pending; of the way, what it came to."""
-        priority = {pod.key: pod.spec.priority for pod in self.window.pods}
-        hoped = Counter(priority[key] for key in outcome.placements)
-        came = Counter(priority[key] for key in journey.bound)
-        empty = len(_empty(journey.snapshot, self.window))
-        moves = len(journey.moved)
+        """What the way came to, and the bounds on what any could."""
         for result in results:
             own, bound = result.tier, result.tier.sign * (result.bound + result.tier.constant)
-            if own.priority is not None and own.priority in priority.values():
-                running = result.value + own.constant - hoped[own.priority]
-                yield tier(own.name, came[own.priority], bound - running)
-            elif own.name == "drained":
-                yield tier(own.name, empty, bound)
+            if own.name == "drained":
+                yield tier(own.name, len(empty_nodes(journey.snapshot)), bound)
             elif own.name == "moves":
+                moves = len(journey.moved)
                 yield tier(own.name, moves, min(bound, moves) if whole else 0)
-
-
-def _empty(snapshot: Snapshot, window: Window) -> set[str]:
-    """The nodes on which nothing is that would have to leave them, nor is to come."""
-    asked = {pod.key for pod in window.pods}
-    return {node.name for node in snapshot.nodes} - {
-        seat(pod)
-        for pod in snapshot.pods
-        if (pod.node or (pod.nominated_node and pod.key not in asked))
-        and occupies(pod.owner)
-        and not pod.terminal
-        and not pod.deleting
-    }

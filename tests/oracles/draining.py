@@ -19,29 +19,27 @@ from tests.oracles.evicting import Outcome, Scene
 from tests.oracles.reading import selected
 from tests.oracles.rules import broken
 
-Worth = tuple[tuple[int, ...], int]
-"""Pending pods placed by priority, highest first; empty nodes."""
-
 
 @dataclass(frozen=True, eq=False)
 class Drains:
-    """A cluster, and how many pods may move that leave no empty node."""
+    """A cluster, how many pods may move that leave no empty node, and who has to have a place."""
 
     snapshot: Snapshot
     moves_max: int | None
+    bound: frozenset[Key]
 
     @cached_property
     def scene(self) -> Scene:
         return Scene(self.snapshot, Allowance(moves_max=None, draining=True))
 
-    def most(self) -> Worth:
-        """The best that can be reached step by step."""
-        worths = sorted(((self._worth(each), n) for n, each in enumerate(self._ends)), reverse=True)
-        placed = worths[0][0][0]
-        for worth, n in worths:
-            if worth[0] == placed and self._reachable(self._ends[n]):
-                return worth
-        return placed, 0
+    def most(self) -> int:
+        """The most empty nodes that can be reached step by step."""
+        best = 0
+        for end in self._ends:
+            empty = len(self._empty(end))
+            if empty > best and self._reachable(end):
+                best = empty
+        return best
 
     @cached_property
     def _ends(self) -> list[Outcome]:
@@ -52,6 +50,7 @@ class Drains:
         pods, empty = self.scene.pods, self._empty(end)
         helping = [key for key in end.leaving if pods[key].node not in empty]
         few = self.moves_max is None or len(helping) <= self.moves_max
+        few = few and end.places.keys() == self.bound
         return few and all(self._evictable(pods[key]) for key in end.leaving)
 
     def _evictable(self, pod: Pod) -> bool:
@@ -64,11 +63,6 @@ class Drains:
             for budget in self.snapshot.budgets
             if budget.namespace == pod.namespace and selected(budget.selector, dict(pod.labels))
         ]
-
-    def _worth(self, end: Outcome) -> Worth:
-        priorities = sorted({p.spec.priority for p in self.scene.window.pods}, reverse=True)
-        placed = Counter(self.scene.pods[key].spec.priority for key in end.places)
-        return tuple(placed[p] for p in priorities), len(self._empty(end))
 
     def _empty(self, end: Outcome) -> set[str]:
         stays = {
