@@ -47,6 +47,12 @@ COMMANDS = {
         "batchsched.cli.what_if:what_if",
         "Add, remove or change nodes and workloads, and say what changes.",
     ),
+    "compare": LazyCommand(
+        "batchsched.cli.compare:compare", "Place pending pods as other schedulers would, and here."
+    ),
+    "audit": LazyCommand(
+        "batchsched.cli.audit:audit", "Say what a solve would gain over a cluster as it is."
+    ),
     "filter": LazyCommand(
         "batchsched.cli.filter:filter_command",
         "Say which nodes each pending pod fits, and why not.",

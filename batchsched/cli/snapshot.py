@@ -40,22 +40,27 @@ def snapshot(output: str, redact: bool, kubeconfig: str | None, context: str | N
     reads: no environment variables, no arguments, no secrets. With --redact two snapshots have
     different hashes.
     """
+    check_writable(output)
+    content = live(kubeconfig, context, redact=redact)
+    write_whole(output, gzip.compress(content, mtime=0) if output.endswith(".gz") else content)
+
+
+def live(kubeconfig: str | None, context: str | None, *, redact: bool) -> bytes:
+    """The live cluster as a List, cut down to what scheduling reads."""
     import orjson
 
     from batchsched.kube.connection import Connection
     from batchsched.kube.export import exported
     from batchsched.snapshot.redact import Names, reduced
 
-    check_writable(output)
     connection = Connection.open(kubeconfig=kubeconfig, context=context)
     found = list(exported(connection, _left_out, _progress()))
     names = Names(_key() if redact else None)
     names.compare(raw for _, raw in found)
     items: list[dict[str, Any]] = list(reduced(found, names))
-    content = orjson.dumps(
+    return orjson.dumps(
         {"apiVersion": "v1", "kind": "List", "items": items}, option=orjson.OPT_APPEND_NEWLINE
     )
-    write_whole(output, gzip.compress(content, mtime=0) if output.endswith(".gz") else content)
 
 
 def _key() -> bytes:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from batchsched.cli.summary import stdout_console, unplaced_reasons
-from batchsched.plan.plan import Unplaced
+from batchsched.plan.plan import PlanTier, Unplaced
 from batchsched.whatif.answer import Answer, Change, Fitted, Side
 from batchsched.whatif.drain_answer import DrainNodes, DrainStep, Pinned
 
@@ -52,7 +52,7 @@ def print_change(change: Change) -> None:
     _print_names(console, "No longer placed", change.no_longer_placed)
     _print_names(console, "Return, made anew by their controllers", change.returning)
     _print_names(console, "Lost, for no controller owns them", change.lost)
-    _print_unplaced(console, change.unplaced)
+    print_unplaced(console, change.unplaced)
 
 
 def print_fit(fit: Fitted) -> None:
@@ -70,15 +70,15 @@ def print_fit(fit: Fitted) -> None:
             style="bold",
         )
     )
-    table = _table(("shape", "left"), ("nodes", "right"), ("each", "right"), ("together", "right"))
+    grid = table(("shape", "left"), ("nodes", "right"), ("each", "right"), ("together", "right"))
     for each in fit.nodes:
         total = each.count * each.price
-        table.add_row(each.shape, f"{each.count:,}", f"{each.price:g}", f"{total:g}")
-    table.add_row("cost", "", "", f"{fit.cost:g}")
-    table.add_row("bound", "", "", f"{fit.bound:g}")
+        grid.add_row(each.shape, f"{each.count:,}", f"{each.price:g}", f"{total:g}")
+    grid.add_row("cost", "", "", f"{fit.cost:g}")
+    grid.add_row("bound", "", "", f"{fit.bound:g}")
     console.print()
-    console.print(table)
-    _print_unplaced(console, fit.unplaced)
+    console.print(grid)
+    print_unplaced(console, fit.unplaced)
 
 
 def print_drain(drain: DrainNodes) -> None:
@@ -98,34 +98,39 @@ def print_drain(drain: DrainNodes) -> None:
     if drain.pending:
         console.print(f"{drain.placed:,} of {drain.pending:,} pending pods are placed first.")
     console.print()
-    table = _table(("tier", "left"), ("value", "right"), ("bound", "right"), ("", "left"))
-    for tier in drain.tiers:
-        proven = "proven" if tier.status == "Optimal" else f"gap {tier.gap:.2%}"
-        table.add_row(tier.name, f"{tier.value:,}", f"{tier.bound:,}", proven)
-    console.print(table)
+    console.print(tiers_table(drain.tiers))
     if drain.steps:
         console.print()
         console.print(_steps(drain.steps))
     _print_pins(console, drain.pinned)
-    _print_unplaced(console, drain.unplaced)
+    print_unplaced(console, drain.unplaced)
+
+
+def tiers_table(tiers: Sequence[PlanTier]) -> Table:
+    """The certificate: what each tier is worth, and its bound."""
+    grid = table(("tier", "left"), ("value", "right"), ("bound", "right"), ("", "left"))
+    for tier in tiers:
+        proven = "proven" if tier.status == "Optimal" else f"gap {tier.gap:.2%}"
+        grid.add_row(tier.name, f"{tier.value:,}", f"{tier.bound:,}", proven)
+    return grid
 
 
 def _steps(steps: Sequence[DrainStep]) -> Table:
     """Who goes where, step by step."""
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    table.add_column("step", justify="right", no_wrap=True)
-    table.add_column("from", no_wrap=True)
-    table.add_column("pods", justify="right", no_wrap=True)
-    table.add_column("to")  # the one column that may shrink
+    grid = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    grid.add_column("step", justify="right", no_wrap=True)
+    grid.add_column("from", no_wrap=True)
+    grid.add_column("pods", justify="right", no_wrap=True)
+    grid.add_column("to")  # the one column that may shrink
     for number, step in enumerate(steps[:STEPS_SHOWN_MAX], 1):
         pods = [f"{pod.namespace}/{pod.name} → {pod.to}" for pod in step.pods]
         more = len(pods) - PODS_SHOWN_MAX
         names = ", ".join(pods[:PODS_SHOWN_MAX]) + (f" and {more:,} more" if more > 0 else "")
         to = Text(names, no_wrap=True, overflow="ellipsis")
-        table.add_row(f"{number:,}", step.node or "(pending)", f"{len(pods):,}", to)
+        grid.add_row(f"{number:,}", step.node or "(pending)", f"{len(pods):,}", to)
     if len(steps) > STEPS_SHOWN_MAX:
-        table.add_row("", f"and {len(steps) - STEPS_SHOWN_MAX:,} more", "", "")
-    return table
+        grid.add_row("", f"and {len(steps) - STEPS_SHOWN_MAX:,} more", "", "")
+    return grid
 
 
 def _print_pins(console: Console, pinned: Sequence[Pinned]) -> None:
@@ -148,27 +153,25 @@ def _nodes(count: int) -> str:
 
 
 def _counts(change: Change) -> Table:
-    table = _table(("", "left"), ("now", "right"), ("then", "right"))
+    grid = table(("", "left"), ("now", "right"), ("then", "right"))
     for each in change.priorities:
         now = f"{each.placed_now:,} of {each.pending_now:,}"
         then = f"{each.placed_then:,} of {each.pending_then:,}"
-        table.add_row(f"pods placed, priority {each.priority}", now, then)
+        grid.add_row(f"pods placed, priority {each.priority}", now, then)
     now_then = (change.now, change.then)
-    table.add_row("pod groups placed", *(f"{s.gangs_placed:,} of {s.gangs:,}" for s in now_then))
-    table.add_row("nodes in use", *(f"{s.nodes_in_use:,} of {s.nodes:,}" for s in now_then))
-    return table
+    grid.add_row("pod groups placed", *(f"{s.gangs_placed:,} of {s.gangs:,}" for s in now_then))
+    grid.add_row("nodes in use", *(f"{s.nodes_in_use:,} of {s.nodes:,}" for s in now_then))
+    return grid
 
 
 def _tiers(change: Change) -> Table:
     """Both sides' tiers, with what is proven of each."""
     sides = [_of_side(change.now), _of_side(change.then)]
     names = list(dict.fromkeys([*sides[1], *sides[0]]))
-    table = _table(
-        ("tier", "left"), ("now", "right"), ("", "left"), ("then", "right"), ("", "left")
-    )
+    grid = table(("tier", "left"), ("now", "right"), ("", "left"), ("then", "right"), ("", "left"))
     for name in names:
-        table.add_row(name, *(cell for side in sides for cell in side.get(name, ("–", ""))))
-    return table
+        grid.add_row(name, *(cell for side in sides for cell in side.get(name, ("–", ""))))
+    return grid
 
 
 def _of_side(side: Side) -> dict[str, tuple[str, str]]:
@@ -181,11 +184,12 @@ def _of_side(side: Side) -> dict[str, tuple[str, str]]:
     }
 
 
-def _table(*columns: tuple[str, Literal["left", "right"]]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+def table(*columns: tuple[str, Literal["left", "right"]]) -> Table:
+    """A plain table with its columns."""
+    made = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for name, justify in columns:
-        table.add_column(name, justify=justify)
-    return table
+        made.add_column(name, justify=justify)
+    return made
 
 
 def _print_names(console: Console, title: str, names: Sequence[str]) -> None:
@@ -198,7 +202,8 @@ def _print_names(console: Console, title: str, names: Sequence[str]) -> None:
             console.print(f"  and {more:,} more")
 
 
-def _print_unplaced(console: Console, unplaced: Iterable[Unplaced]) -> None:
+def print_unplaced(console: Console, unplaced: Iterable[Unplaced]) -> None:
+    """Print who waits, and why."""
     waiting = list(unplaced)
     if waiting:
         console.print(Text(f"\nNot placed: {len(waiting):,}", style="bold"))

@@ -177,17 +177,31 @@ class LeastFragmentation:
 
     def score(self, state: FinalState) -> Mapping[str, int]:
         """Count, node by node, what is of use to whom."""
-        gone = [pod for pod in (state.by_key.get(key) for key in state.evicted) if pod is not None]
-        mix = Mix.of(_shapes((*state.kept, *gone), state.window_pods), state.nodes.values())
-        total = 0
-        for name, left in _left(state).items():
-            pieces = min(left["pods"], left.get(mix.scarcest, 0) // mix.piece)
-            for shape, share in mix.shapes:
-                asked = (*shape.request, ("pods", 1))
-                enough = all(left.get(resource, 0) >= amount for resource, amount in asked)
-                if enough and shape.may_be_on(state.nodes[name]):
-                    total += share * pieces
-        return {self.name: total}
+        return {self.name: _of_use(state)[0]}
+
+    def share_lost(self, state: FinalState) -> float:
+        """Of the free pieces, the share that is of no use to the typical pod; 0 where none is free.
+
+        Whom the room is for does not depend on the plan, so plans of one snapshot compare.
+        """
+        useful, free = _of_use(state)
+        return 1 - useful / free if free else 0.0
+
+
+def _of_use(state: FinalState) -> tuple[int, int]:
+    """What is of use to whom, in per mille of pods times pieces; and if all were to everybody."""
+    gone = [pod for pod in (state.by_key.get(key) for key in state.evicted) if pod is not None]
+    mix = Mix.of(_shapes((*state.kept, *gone), state.window_pods), state.nodes.values())
+    useful = free = 0
+    for name, left in _left(state).items():
+        pieces = min(left["pods"], left.get(mix.scarcest, 0) // mix.piece)
+        for shape, share in mix.shapes:
+            asked = (*shape.request, ("pods", 1))
+            enough = all(left.get(resource, 0) >= amount for resource, amount in asked)
+            free += share * max(pieces, 0)
+            if enough and shape.may_be_on(state.nodes[name]):
+                useful += share * pieces
+    return useful, free
 
 
 @dataclass(frozen=True, eq=False)

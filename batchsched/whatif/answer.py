@@ -134,8 +134,8 @@ def compare(now: Snapshot, now_plan: Plan, edited: Edited, then_plan: Plan) -> C
     there = {pod.key for pod in edited.snapshot.pods}
     return Change(
         edits=edited.said,
-        now=_side(now, now_plan),
-        then=_side(edited.snapshot, then_plan),
+        now=side(now, now_plan),
+        then=side(edited.snapshot, then_plan),
         priorities=_priorities(now, now_plan, edited.snapshot, then_plan),
         newly_placed=_names(after - before),
         no_longer_placed=_names((before - after) & there),
@@ -145,7 +145,8 @@ def compare(now: Snapshot, now_plan: Plan, edited: Edited, then_plan: Plan) -> C
     )
 
 
-def _side(snapshot: Snapshot, plan: Plan) -> Side:
+def side(snapshot: Snapshot, plan: Plan) -> Side:
+    """What a plan comes to."""
     leaving = {(each.namespace, each.name) for each in plan.evictions}
     used = {pod.node for pod in holding(snapshot) if pod.key not in leaving and _uses(pod)}
     used |= {each.node for each in plan.bindings}
@@ -176,7 +177,7 @@ def _in_place(snapshot: Snapshot, plan: Plan) -> set[Key]:
 def _priorities(
     now: Snapshot, now_plan: Plan, then: Snapshot, then_plan: Plan
 ) -> tuple[PriorityCount, ...]:
-    sides = [*_waiting(now, now_plan), *_waiting(then, then_plan)]
+    sides = [*waiting(now, now_plan), *waiting(then, then_plan)]
     priorities = sorted({priority for side in sides for priority in side}, reverse=True)
     return tuple(
         PriorityCount(
@@ -190,7 +191,7 @@ def _priorities(
     )
 
 
-def _waiting(snapshot: Snapshot, plan: Plan) -> tuple[Counter[int], Counter[int]]:
+def waiting(snapshot: Snapshot, plan: Plan) -> tuple[Counter[int], Counter[int]]:
     """By priority, how many pods the plan decided on, and how many of them it placed."""
     priority = {pod.key: pod.spec.priority for pod in snapshot.pods}
     placed = Counter(priority[each.namespace, each.name] for each in plan.bindings)
