@@ -9,6 +9,7 @@ does, against the same bound.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
 from batchsched.feasibility.running import leavers
 from batchsched.objectives.drained import Drained, occupies
@@ -33,6 +34,8 @@ from batchsched.whatif.steps import (
     without_places,
 )
 
+TRIES_PER_NODE_MAX = 10
+"""Steps that are tried, valid or not, before the way ends where it is."""
 BROKEN = "it has a part in a rule that is broken as it is"
 PLAN_SHARE, STEPS_SHARE = 0.25, 0.25
 """Of the time limit, what the plan may take; and of what is left then, what is kept for the steps:
@@ -109,7 +112,9 @@ def drain_after(  # noqa: PLR0913 -- what schedule takes, and how many may move
     """
     start_s = clock()
     allowance = Allowance(moves_max=leaving_max, draining=True)
-    question = _Question(_without_nominations(snapshot, plan), plan, profile, moves_max, allowance)
+    left = _without_nominations(snapshot, plan)
+    more = _patience(limits, clock, start_s, len(snapshot.nodes))
+    question = _Question(left, plan, profile, moves_max, allowance, more)
     model = question.model()
     spent_s = 0.0 if limits.deterministic else clock() - start_s
     left_s = max((1 - STEPS_SHARE) * limits.time_limit_s - spent_s, 0.1)
@@ -117,6 +122,16 @@ def drain_after(  # noqa: PLR0913 -- what schedule takes, and how many may move
         model, replace(limits, time_limit_s=left_s), clock, targets=targets_of(model, plan)
     )
     return question.drain(model, solution)
+
+
+def _patience(
+    limits: Limits, clock: Callable[[], float], start_s: float, nodes: int
+) -> Callable[[], bool]:
+    """Whether there is time to try another step; counted where work is counted, not time."""
+    if limits.deterministic:
+        tries = count(1)
+        return lambda: next(tries) <= TRIES_PER_NODE_MAX * nodes
+    return lambda: clock() - start_s < limits.time_limit_s
 
 
 def empty_nodes(snapshot: Snapshot) -> set[str]:
@@ -151,6 +166,7 @@ class _Question:
     profile: Profile
     moves_max: int | None
     allowance: Allowance
+    more: Callable[[], bool]
 
     def __post_init__(self) -> None:
         self.bound = {(each.namespace, each.name): each.node for each in self.plan.bindings}
@@ -213,7 +229,7 @@ class _Question:
         """
         wanted = self._wanted(outcome)
         start = self._start(wanted)
-        journey = ordered(start, wanted)
+        journey = ordered(start, wanted, self.more)
         whole = len(journey.drained) == len(wanted.drained)
         everybody = {**journey.bound, **journey.moved}
         left = without_places(start.snapshot, everybody)
@@ -224,7 +240,7 @@ class _Question:
         if violations or len(journey.bound) < len(self.bound):
             # Nobody may lose a place for an empty node: then all are placed, and no node is.
             wanted = Wanted(self.bound, {}, {})
-            return ordered(self._start(wanted), wanted), False
+            return ordered(self._start(wanted), wanted, self.more), False
         return journey, whole
 
     def _wanted(self, outcome: Outcome) -> Wanted:

@@ -8,7 +8,7 @@ which nodes are worth it. Source: FORMULATION §O4.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from batchsched.plan.diff import diff
@@ -139,10 +139,15 @@ class Wanted:
     helping: Mapping[str, Mapping[PodKey, str]]
 
 
-def ordered(start: Journey, wanted: Wanted) -> Journey:
+def ordered(start: Journey, wanted: Wanted, more: Callable[[], bool]) -> Journey:
     """The farthest that valid steps lead: pending pods first, then nodes with few pods.
 
     Pods that only make room go where nothing else does. What then has no valid step is left.
+
+    Args:
+        start: The cluster as it is now.
+        wanted: Where everybody should be.
+        more: Whether another node may be tried; pending pods are always.
     """
     journey, bound = start, not wanted.bound
     drains = dict(sorted(wanted.drained.items(), key=lambda each: (len(each[1]), each[0])))
@@ -153,23 +158,27 @@ def ordered(start: Journey, wanted: Wanted) -> Journey:
         if not bound and (further := journey.go(None, wanted.bound)) is not None:
             journey, bound = further, True
         for node in list(drains):
-            if (further := journey.empty(node, drains[node])) is not None:
+            further = journey.empty(node, drains[node]) if more() else None
+            if further is not None:
                 journey = further
                 del drains[node]
         if journey is not before:
             last = journey
         elif not drains and bound:
             return last
-        elif (further := _helped(journey, helping)) is not None:
+        elif (further := _helped(journey, helping, more)) is not None:
             journey = further
         else:
             return last
 
 
-def _helped(journey: Journey, helping: list[tuple[str, PodKey, str]]) -> Journey | None:
+def _helped(
+    journey: Journey, helping: list[tuple[str, PodKey, str]], more: Callable[[], bool]
+) -> Journey | None:
     """Let one pod make room, the first that can; it is taken from the list."""
     for node, key, to in list(helping):
-        if (further := journey.go(node, {key: to})) is not None:
+        further = journey.go(node, {key: to}) if more() else None
+        if further is not None:
             helping.remove((node, key, to))
             return further
     return None
