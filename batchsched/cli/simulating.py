@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -17,6 +18,7 @@ from batchsched.cli.profiles import load_profile
 from batchsched.cli.simulate import ALL, POLICIES
 from batchsched.cli.summary import stdout_console
 from batchsched.cli.windows import WindowPrinter, comparison
+from batchsched.explain.question import Means
 from batchsched.plan.plan import Plan
 from batchsched.profile import Profile
 from batchsched.scheduler import Limits
@@ -34,6 +36,10 @@ TRACE_WINDOW_S = 30.0
 """How long a window of a trace is open where nobody says: some 450 pods arrive in it."""
 TRACE_PROFILE = "placed-only"
 """What suits a trace of GPU pods best, measured: the tightest fit that places most."""
+
+
+EXPLANATIONS_S = 10.0
+"""How long the report may take to prove why pods were left out, for each policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +111,19 @@ def _run_all(scenario: Scenario, policies: Sequence[str], options: _Shared) -> N
     if options.output is not None:
         from batchsched.report.folder import write_folder
 
-        page = write_folder(options.output, scenario, options.seed, runs, outcomes)
+        means = partial(_means, options)
+        page = write_folder(options.output, scenario, options.seed, runs, outcomes, means)
         console.print(f"Plans, tables and the report are in {options.output}: open {page}")
+
+
+def _means(options: _Shared) -> Means:
+    """With what the report proves why pods were left out, from now on."""
+    return Means(
+        profile=options.profile,
+        limits=options.limits,
+        clock=time.monotonic,
+        end_s=time.monotonic() + EXPLANATIONS_S,
+    )
 
 
 def _run(

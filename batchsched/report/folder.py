@@ -3,20 +3,26 @@
 What is in it is said in docs/simulate.md; `batchsched report DIR` makes the page again from it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import orjson
 import pandas as pd
 
-from batchsched.report.page import simulation_page
-from batchsched.report.tables import Tables, read_tables
+from batchsched.explain.question import Means
+from batchsched.plan.plan import Plan, Unplaced
+from batchsched.report.recorded import PHASES
+from batchsched.report.simulation_page import simulation_page
+from batchsched.report.tables import EXPLANATIONS, Tables, read_tables
+from batchsched.report.topology import places
+from batchsched.report.why import Case, cases
 from batchsched.sim.meter import gpus
 from batchsched.sim.outcome import Outcome, gangs, gap
 from batchsched.sim.scenario import Scenario
 from batchsched.sim.simulation import Simulation
 from batchsched.snapshot.pod import Quantities
+from batchsched.snapshot.snapshot import Snapshot, pending
 
 SUMMARY, PAGE = "summary.json", "report.html"
 
@@ -27,8 +33,18 @@ def write_folder(
     seed: int,
     runs: Mapping[str, Simulation],
     outcomes: Sequence[Outcome],
+    means: Callable[[], Means] | None = None,
 ) -> Path:
-    """Write everything; give the page."""
+    """Write everything; give the page.
+
+    Args:
+        folder: Where to.
+        scenario: What happened.
+        seed: What was drawn from.
+        runs: The runs, by policy.
+        outcomes: What came of them.
+        means: For each run, with what to prove why pods were left out; None: nothing is proven.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for policy, run in runs.items():
         _write_plans(folder / "plans" / policy, run)
@@ -38,12 +54,13 @@ def write_folder(
         "pods": [row for policy, run in runs.items() for row in _pods(policy, run)],
         "gangs": [row for policy, run in runs.items() for row in _gangs(policy, run)],
         "unplaced": [row for policy, run in runs.items() for row in _unplaced(policy, run)],
-        "nodes": [_node(node.name, node.allocatable) for node in scenario.base.nodes],
+        "nodes": _nodes(scenario.base),
     }
     for name, rows in frames.items():
         frame = pd.DataFrame(rows, columns=None if rows else Tables.columns(name))
         frame.to_csv(folder / f"{name}.csv", index=False)
     (folder / SUMMARY).write_bytes(_summary(scenario, seed, outcomes))
+    (folder / EXPLANATIONS).write_bytes(_explanations(runs, means))
     page = folder / PAGE
     page.write_text(simulation_page(read_tables(folder)), encoding="utf-8")
     return page
@@ -89,6 +106,7 @@ def _windows(policy: str, run: Simulation) -> list[dict[str, object]]:
             "gap": gap(window),
             "status": window.plan.status if window.plan is not None else "Failed",
             "seconds": window.plan.solver.seconds.total if window.plan is not None else None,
+            **_phases(window.plan),
             "cpu": round(usage.cpu, 6),
             "memory": round(usage.memory, 6),
             "gpu": round(usage.gpu, 6),
@@ -165,8 +183,50 @@ def _unplaced(policy: str, run: Simulation) -> list[dict[str, object]]:
     return rows
 
 
-def _node(name: str, allocatable: Quantities) -> dict[str, object]:
-    return {"node": name, **_amounts(allocatable)}
+def _explanations(runs: Mapping[str, Simulation], means: Callable[[], Means] | None) -> bytes:
+    """Why those who never got a node did not, by policy, asked of the cluster at its end."""
+    found = {policy: _cases(run, means) for policy, run in runs.items()}
+    content = {
+        policy: [case.model_dump(by_alias=True) for case in each] for policy, each in found.items()
+    }
+    return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def _cases(run: Simulation, means: Callable[[], Means] | None) -> list[Case]:
+    """The cases of one run: what is pending at its end, and was refused in some window."""
+    said = {
+        (each.namespace, each.name): each
+        for window in run.recorder.windows
+        if window.plan is not None
+        for each in window.plan.unplaced
+    }
+    snapshot = run.cluster.snapshot()
+    left = tuple(
+        said.get(pod.key, Unplaced(namespace=pod.namespace, name=pod.name, uid=pod.uid))
+        for pod in pending(snapshot).pods
+    )
+    states = {
+        (group.namespace, group.name): group
+        for window in run.recorder.windows
+        if window.plan is not None
+        for group in window.plan.pod_groups
+    }
+    end = Plan(status="Feasible", unplaced=left, pod_groups=tuple(states.values()))
+    return cases(end, snapshot, means() if means is not None else None)
+
+
+def _nodes(snapshot: Snapshot) -> list[dict[str, object]]:
+    """The nodes that were there at the start."""
+    return [
+        {"node": node.name, "pool": pool, "domain": domain, **_amounts(node.allocatable)}
+        for node, (pool, domain) in zip(snapshot.nodes, places(snapshot), strict=True)
+    ]
+
+
+def _phases(plan: Plan | None) -> dict[str, float | None]:
+    """Seconds of each phase of a solve."""
+    spent = plan.solver.seconds.model_dump() if plan is not None else {}
+    return {f"{phase}_s": spent.get(phase) for phase in PHASES}
 
 
 def _amounts(quantities: Quantities) -> dict[str, int]:

@@ -10,12 +10,14 @@ import numpy.typing as npt
 import orjson
 import pandas as pd
 
+from batchsched.report.why import Case
 from batchsched.snapshot.errors import InputError
 
+EXPLANATIONS = "explanations.json"
 COLUMNS = {
     "metrics": (
         "policy window at_s closed_by pods placed refused waiting gap status seconds "
-        "cpu memory gpu running failure"
+        "compile_s greedy_s relax_s search_s verify_s cpu memory gpu running failure"
     ),
     "tiers": "policy window name value bound gap status",
     "pods": (
@@ -23,7 +25,7 @@ COLUMNS = {
     ),
     "gangs": "policy gang min_count members created_s started_s",
     "unplaced": "policy namespace name gang reason message",
-    "nodes": "node cpu_milli memory_bytes gpus",
+    "nodes": "node pool domain cpu_milli memory_bytes gpus",
 }
 Floats = npt.NDArray[np.float64]
 
@@ -39,6 +41,8 @@ class Tables:
     gangs: pd.DataFrame
     unplaced: pd.DataFrame
     nodes: pd.DataFrame
+    cases: dict[str, list[Case]]
+    """Who never got a node, and why, by policy."""
 
     @staticmethod
     def columns(name: str) -> list[str]:
@@ -72,14 +76,16 @@ def read_tables(folder: Path) -> Tables:
         if summary.get("kind") != "SimulationSummary":
             raise InputError("is no summary of a simulation", source=str(folder / "summary.json"))
         frames = {name: pd.read_csv(folder / f"{name}.csv") for name in COLUMNS}
-    except (FileNotFoundError, orjson.JSONDecodeError, pd.errors.ParserError) as error:
+        told = orjson.loads((folder / EXPLANATIONS).read_bytes())
+        cases = {name: [Case.model_validate(case) for case in each] for name, each in told.items()}
+    except (FileNotFoundError, ValueError, AttributeError, pd.errors.ParserError) as error:
         what = f"is not a folder that `batchsched simulate -o` left: {error}"
         raise InputError(what, source=str(folder)) from None
     for name, frame in frames.items():
         if missing := set(Tables.columns(name)) - set(frame):
             what = f"lacks the columns {', '.join(sorted(missing))}"
             raise InputError(what, source=str(folder / f"{name}.csv"))
-    return Tables(summary, **frames)
+    return Tables(summary, **frames, cases=cases)
 
 
 def usage_map(tables: Tables, policy: str, bins: int) -> Floats:
@@ -117,15 +123,6 @@ def tier_rows(tables: Tables, policy: str) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def reasons(unplaced: pd.DataFrame, shown: int = 3) -> list[dict[str, Any]]:
-    """Unplaced pods by what is said of them, the most frequent first."""
-    rows = []
-    for message, group in unplaced.groupby("message", sort=False):
-        names = [f"{n}/{p}" for n, p in zip(group["namespace"], group["name"], strict=True)]
-        rows.append({"message": str(message), "pods": len(group), "names": names[:shown]})
-    return sorted(rows, key=lambda row: (-int(row["pods"]), str(row["message"])))
 
 
 def gang_rows(tables: Tables) -> list[dict[str, Any]]:

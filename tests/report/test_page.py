@@ -1,49 +1,73 @@
 """The page says what the tables say, is whole in itself, and lets no name of a pod write markup."""
 
+import base64
+import hashlib
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import orjson
-import pandas as pd
 import pytest
 
 from batchsched.plan.plan import Eviction, Plan, read_plan
 from batchsched.report import charts
-from batchsched.report.page import plan_page, simulation_page
-from batchsched.report.tables import COLUMNS, Tables, banded, read_tables, reasons, usage_map
+from batchsched.report.plan_page import plan_page
+from batchsched.report.simulation_page import simulation_page
+from batchsched.report.tables import COLUMNS, Tables, banded, read_tables, usage_map
 from batchsched.snapshot.errors import InputError
 from tests.report.conftest import HOSTILE
 
-VOID = {"meta", "line", "rect", "path", "br", "i"}
+VOID = {"meta", "input", "br"}
+SVG = re.compile(r"<svg.*?</svg>", re.DOTALL)
 
 
-class Balanced(HTMLParser):
-    """Asserts that every element is closed, in order."""
+class Outline(HTMLParser):
+    """Asserts that every element is closed, in order; notes headings, tables, ids and switches."""
 
     def __init__(self) -> None:
         super().__init__()
         self.open: list[str] = []
+        self.headings: list[int] = []
+        self.ids: list[str] = []
+        self.targets: list[str] = []
+        self.tables = self.captions = self.bare_heads = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in VOID - {"i"} and tag not in {"rect", "path"}:
+        found = dict(attrs)
+        if tag not in VOID:
             self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        pass
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+        self.ids += [value for key, value in attrs if key == "id" and value]
+        self.targets += [value or "" for key, value in attrs if key in {"href", "for"}]
+        self.tables += tag == "table"
+        self.captions += tag == "caption"
+        self.bare_heads += tag == "th" and "scope" not in found
 
     def handle_endtag(self, tag: str) -> None:
-        if tag not in {"rect", "path"}:
-            assert self.open.pop() == tag
+        assert self.open.pop() == tag
 
 
 def check_whole(page: str) -> None:
-    """One file, well-formed, nothing from elsewhere, no script."""
-    parser = Balanced()
-    parser.feed(page)
-    assert not parser.open
-    assert not re.findall(r"(?:src|href)=|url\(|@import|<script|https?://", page)
+    """One file, well-formed, nothing from elsewhere, one script, which is ours and named so."""
+    outline = Outline()
+    outline.feed(SVG.sub("", page))
+    assert not outline.open
+    assert len(set(outline.ids)) == len(outline.ids)
+    assert {target.removeprefix("#") for target in outline.targets} <= set(outline.ids)
+    assert outline.headings[0] == 1
+    steps = zip(outline.headings, outline.headings[1:], strict=False)
+    assert all(after <= before + 1 for before, after in steps)
+    assert outline.captions == outline.tables
+    assert outline.bare_heads == 0
+    plain = page.replace('xmlns="http://www.w3.org/2000/svg"', "")
+    plain = plain.replace('xmlns:xlink="http://www.w3.org/1999/xlink"', "")
+    assert not re.findall(r"src=|url\(|@import|https?://", plain)
+    assert not re.findall(r'href="(?!#)', plain)
+    for script in re.findall(r"<script>(.*?)</script>", page, re.DOTALL):
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        assert f"script-src &#39;sha256-{digest}&#39;" in page or f"'sha256-{digest}'" in page
 
 
 @pytest.fixture
@@ -54,7 +78,11 @@ def tables(folder: Path) -> Tables:
 def test_the_folder_holds_what_the_manual_says(folder: Path, repository: Path) -> None:
     manual = (repository / "docs" / "simulate.md").read_text(encoding="utf-8")
     found = {path.name for path in folder.iterdir() if path.is_file()}
-    assert found == {f"{name}.csv" for name in COLUMNS} | {"summary.json", "report.html"}
+    assert found == {f"{name}.csv" for name in COLUMNS} | {
+        "summary.json",
+        "report.html",
+        "explanations.json",
+    }
     assert not [name for name in found if f"`{name}`" not in manual]
     for path in (folder / "plans" / "best-fit").iterdir():
         assert read_plan(path.read_bytes(), path.name).kind == "Plan"
@@ -108,22 +136,34 @@ def test_many_nodes_are_shown_in_bands() -> None:
     assert names[0] == "n0 … n1"
 
 
-def test_unplaced_pods_are_grouped_by_what_is_said_of_them() -> None:
-    frame = pd.DataFrame({"namespace": "a", "name": list("xyz"), "message": ["m", "n", "n"]})
-    found = [(row["message"], row["pods"], row["names"]) for row in reasons(frame)]
-    assert found == [("n", 2, ["a/y", "a/z"]), ("m", 1, ["a/x"])]
+def test_charts_are_drawn_for_desk_and_phone_and_say_what_they_are() -> None:
+    axes = charts.Axes(x_max=10.0)
+    svg = charts.steps('a "label"', [charts.Line("a", [0.0, 5.0], [0.0, 1.0])], axes)
+    assert svg.count("<svg") == 2
+    assert 'role="img" aria-label="a &#34;label&#34;"' in svg
+    assert "var(--s0)" in svg
 
 
-def test_a_line_steps_and_ends_at_the_right_edge() -> None:
-    svg = charts.steps([charts.Line("a", [0.0, 5.0], [0.0, 1.0])], x_max=10.0, y_max=1.0)
-    assert 'd="M0.0,300.0 H500.0 V0.0 H1000"' in svg
+def test_what_a_chart_shows_stands_in_it_whatever_it_is_called() -> None:
+    shares = np.array([[0.0, 1.0, 1.0, 0.5]])
+    svg = charts.heat("h", shares, [HOSTILE], charts.Axes(x_max=4.0))
+    assert "<script>" not in svg
+    assert svg.count("var(--heat)") == 2 * 2
 
 
 def test_empty_charts_are_drawn() -> None:
-    assert "<svg" in charts.steps([charts.Line("a", [], [])], 10.0, 1.0)
-    assert "<svg" in charts.columns([], 10.0, 0.0)
-    assert "<svg" in charts.heat(np.zeros((2, 4)), ["a", "b"], list("wxyz"))
-    assert "<svg" in charts.stacked([])
+    axes = charts.Axes(x_max=10.0, y_max=1.0)
+    assert "<svg" in charts.steps("l", [charts.Line("a", [], [])], axes)
+    assert "<svg" in charts.columns("l", ["a"], [], axes)
+    assert "<svg" in charts.heat("l", np.zeros((2, 4)), ["a", "b"], axes)
+
+
+def test_the_same_chart_is_the_same_bytes() -> None:
+    drawn = []
+    for _ in range(2):
+        charts._converted.cache_clear()
+        drawn.append(charts.columns("l", ["a"], [(1.0, (2.0,))], charts.Axes(x_max=2.0)))
+    assert drawn[0] == drawn[1]
 
 
 @pytest.mark.parametrize("break_it", ["missing", "no json", "another kind", "columns"])
