@@ -133,6 +133,14 @@ def test_before_and_after_differ_and_the_table_says_so(browser: Browser, small: 
     assert browser.value("document.getElementById('map-sum').innerText").startswith("now: ")
 
 
+def test_a_gang_is_shown_alone_and_where_it_is_is_said(browser: Browser, folder: Path) -> None:
+    browser.open(folder / "report.html")
+    browser.value("document.querySelector('button[data-gang]').click()")
+    assert browser.value("document.querySelector('button[data-gang]').ariaPressed") == "true"
+    said = browser.value("document.getElementById('map-sum').innerText")
+    assert said.endswith(". team/gang: 2 pods on 2 nodes")
+
+
 def test_a_run_is_shown_window_by_window(browser: Browser, folder: Path) -> None:
     browser.open(folder / "report.html")
     summed = "document.getElementById('map-sum').innerText"

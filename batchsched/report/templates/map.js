@@ -73,7 +73,7 @@
     }
     height = rowEnd + 2;
     const name = scene.resources[resource][1];
-    byId("map-without").textContent = lacking ? `${lacking.toLocaleString("en")} nodes have no ${name} and are not drawn.` : "";
+    byId("map-without").textContent = lacking ? `${lacking.toLocaleString("en")} nodes without ${name} are not drawn; fill by something else to see them.` : "";
     const dense = Math.min(window.devicePixelRatio || 1, 2, 16000 / Math.max(height, 1));
     canvas.width = Math.round(width * dense); canvas.height = Math.round(height * dense);
     canvas.style.height = height + "px";
@@ -128,6 +128,17 @@
     while (end > 1 && pen.measureText("…" + text.slice(-end)).width > room) end--;
     return "…" + text.slice(-end);
   }
+  function where() {
+    if (gang < 0) return "";
+    let pods = 0;
+    const held = nodes.name.map((_, node) => node).filter((node) => {
+      const own = present(node).filter((i) => gangOf(i) === gang).length;
+      pods += own;
+      return own > 0;
+    });
+    const places = [...new Set(held.map((node) => scene.blocks[nodes.block[node]].filter(Boolean).join(", ")))].filter(Boolean);
+    return `. ${scene.gangs[gang]}: ${pods} pods on ${held.length} nodes${places.length ? ` (${places.slice(0, 3).join("; ")}${places.length > 3 ? " and others" : ""})` : ""}`;
+  }
   function legend() {
     const room = nodes.room.reduce((sum, each) => sum + each[resource], 0);
     let busy = 0, held = 0;
@@ -136,7 +147,7 @@
       busy += list.length > 0; held += used(list, resource);
     }
     const [, name] = scene.resources[resource];
-    byId("map-sum").textContent = `${scene.runs[run].states[state]}: ${busy.toLocaleString("en")} of ${count.toLocaleString("en")} nodes have pods; ${room ? Math.round(100 * held / room) : 0} % of all ${name} in use`;
+    byId("map-sum").textContent = `${scene.runs[run].states[state]}: ${busy.toLocaleString("en")} of ${count.toLocaleString("en")} nodes have pods; ${room ? Math.round(100 * held / room) : 0} % of all ${name} in use${where()}`;
   }
 
   // ---- one node, as text ----
