@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -33,10 +34,17 @@ REPLY_S_MAX, PHONE_PX = 60.0, 600
 KEYS = {"Tab": 9, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowRight": 39, "ArrowDown": 40}
 
 
+@cache
 def chromium() -> str | None:
-    """Where one is, None where there is none."""
+    """Where one is that starts, None where there is none; some systems have a stub of that name."""
     named = os.environ.get("CHROMIUM")
-    return named or next((path for name in NAMES if (path := shutil.which(name))), None)
+    found = [named] if named else [path for name in NAMES if (path := shutil.which(name))]
+    return next((path for path in found if _starts(path)), None)
+
+
+def _starts(program: str) -> bool:
+    asked = [program, "--version"]
+    return subprocess.run(asked, capture_output=True, check=False).returncode == 0
 
 
 class Browser:
