@@ -122,10 +122,11 @@ def _explained(
     alone = explain(_alone(snapshot, own), unit.subject, half)
     if alone.status == "Unplaced":
         return "", alone
-    note = COMPETITION if alone.status == "Placed" else AS_PLANNED
     if share.left_s <= 0:
-        return note, None
-    return note, explain(settled(snapshot, plan, own), unit.subject, share)
+        return "", None
+    beside = explain(settled(snapshot, plan, own), unit.subject, share)
+    note = COMPETITION if alone.status == "Placed" else AS_PLANNED
+    return note if beside.status == "Unplaced" else "", beside
 
 
 def _alone(snapshot: Snapshot, own: frozenset[PodKey]) -> Snapshot:

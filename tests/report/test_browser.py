@@ -17,7 +17,9 @@ from tests.report.chromium import Browser, chromium
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(chromium() is None, reason="no Chromium that starts on the PATH, and none in CHROMIUM"),
+    pytest.mark.skipif(
+        chromium() is None, reason="no Chromium that starts on the PATH, and none in CHROMIUM"
+    ),
 ]
 PAGE_BYTES_MAX = 15_000_000
 NODES, RACK_NODES, PODS_OF_NODE = 5_000, 40, 4

@@ -94,6 +94,6 @@ def test_a_plan_that_could_be_better_is_not_called_impossible() -> None:
     left = planned(make_snapshot([make_node(cpu=500)], [make_pod("p", cpu=1000)]))
     (case,) = cases(left, snapshot, means())
     assert case.explanation is not None
-    assert case.explanation.status == "Placed"
+    assert (case.explanation.status, case.note) == ("Placed", "")
     page = plan_page(left, "plan.json", snapshot, means())
     assert "A longer solve, or the next window, may place it." in page
