@@ -106,6 +106,20 @@ def test_the_pointer_says_what_is_on_a_node(browser: Browser, small: Path) -> No
         assert text in said
 
 
+def test_on_a_phone_what_is_tapped_is_told_where_it_can_be_seen(
+    browser: Browser, large: Path
+) -> None:
+    browser.open(large, width=360)
+    browser.value("document.getElementById('map-canvas').scrollIntoView()")
+    browser.point(30, 40)
+    browser.value(FRAMES)
+    top, bottom = browser.value(
+        "(b => [b.top, b.bottom])(document.getElementById('map-node').getBoundingClientRect())"
+    )
+    assert 0 < top < bottom <= 900
+    assert browser.value(DETAILS)
+
+
 def test_keys_go_from_node_to_node(browser: Browser, small: Path) -> None:
     browser.open(small)
     browser.value("document.getElementById('map-frame').focus()")
