@@ -18,7 +18,9 @@ import numpy.typing as npt
 import orjson
 from markupsafe import Markup, escape
 
-WIDE_PX, NARROW_PX, HEIGHT_PX, ROW_PX = 960, 320, 150, 15
+WIDE_PX, NARROW_PX, HEIGHT_PX, ROW_PX, LABEL_PX = 960, 320, 150, 15, 190
+FEWER = {"tickCount": 4, "labelLimit": 90}
+"""Of what a narrow chart has less."""
 SHADE = 0.04
 """Steps between the shades of a map: finer ones cannot be told apart, and make the page large."""
 COLOURS = 6
@@ -133,7 +135,7 @@ def heat(label: str, shares: Floats, names: Sequence[str], axes: Axes) -> Markup
     encoding = {
         "x": {"field": "a", **axes.x()},
         "x2": {"field": "b"},
-        "y": {**y, "axis": {"labelLimit": 110, "labelOverlap": True}},
+        "y": {**y, "axis": {"labelLimit": LABEL_PX, "labelOverlap": True}},
         "opacity": {
             "field": "v",
             "type": "quantitative",
@@ -184,8 +186,22 @@ def _svg(spec: Spec, width_px: int) -> str:
     """Static SVG: its own frame left out, and names in it that are its own on the page."""
     frame = {"width": width_px, "autosize": {"type": "fit-x", "contains": "padding"}}
     if width_px == NARROW_PX:
-        spec = orjson.loads(orjson.dumps(spec).replace(b'"tickCount":7', b'"tickCount":4'))
+        spec = _narrowed(spec)
     return _converted(orjson.dumps({**spec, **frame, **_LOOK}).decode())
+
+
+def _narrowed(spec: Spec) -> Spec:
+    """The same with fewer and shorter labels on its axes, wherever they are in it."""
+
+    def narrow(value: Any) -> Any:  # noqa: ANN401 -- any part of a specification
+        if isinstance(value, list):
+            return [narrow(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        less = {key: FEWER[key] for key in FEWER if key in value}
+        return {key: narrow(each) for key, each in {**value, **less}.items()}
+
+    return {key: narrow(value) if key != "data" else value for key, value in spec.items()}
 
 
 @lru_cache(maxsize=64)

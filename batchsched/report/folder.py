@@ -11,12 +11,12 @@ import orjson
 import pandas as pd
 
 from batchsched.explain.question import Means
-from batchsched.plan.plan import Plan, Unplaced
+from batchsched.plan.plan import Plan
 from batchsched.report.recorded import PHASES
 from batchsched.report.simulation_page import simulation_page
 from batchsched.report.tables import EXPLANATIONS, Tables, read_tables
 from batchsched.report.topology import places
-from batchsched.report.why import Case, cases
+from batchsched.report.why import NAMES_MAX, Case, cases
 from batchsched.sim.meter import gpus
 from batchsched.sim.outcome import Outcome, gangs, gap
 from batchsched.sim.scenario import Scenario
@@ -25,6 +25,7 @@ from batchsched.snapshot.pod import Quantities
 from batchsched.snapshot.snapshot import Snapshot, pending
 
 SUMMARY, PAGE = "summary.json", "report.html"
+NO_WINDOW = "in no window yet"
 
 
 def write_folder(
@@ -177,7 +178,7 @@ def _unplaced(policy: str, run: Simulation) -> list[dict[str, object]]:
                     "name": life.pod[1],
                     "gang": "/".join(life.group[:2]) if life.group is not None else None,
                     "reason": last.reason if last else "Pending",
-                    "message": last.message if last else "in no window yet",
+                    "message": last.message if last else NO_WINDOW,
                 }
             )
     return rows
@@ -193,7 +194,7 @@ def _explanations(runs: Mapping[str, Simulation], means: Callable[[], Means] | N
 
 
 def _cases(run: Simulation, means: Callable[[], Means] | None) -> list[Case]:
-    """The cases of one run: what is pending at its end, and was refused in some window."""
+    """The cases of one run: what is pending at its end; last those that came after all windows."""
     said = {
         (each.namespace, each.name): each
         for window in run.recorder.windows
@@ -201,10 +202,8 @@ def _cases(run: Simulation, means: Callable[[], Means] | None) -> list[Case]:
         for each in window.plan.unplaced
     }
     snapshot = run.cluster.snapshot()
-    left = tuple(
-        said.get(pod.key, Unplaced(namespace=pod.namespace, name=pod.name, uid=pod.uid))
-        for pod in pending(snapshot).pods
-    )
+    keys = [pod.key for pod in pending(snapshot).pods]
+    left = tuple(said[key] for key in keys if key in said)
     states = {
         (group.namespace, group.name): group
         for window in run.recorder.windows
@@ -212,7 +211,26 @@ def _cases(run: Simulation, means: Callable[[], Means] | None) -> list[Case]:
         for group in window.plan.pod_groups
     }
     end = Plan(status="Feasible", unplaced=left, pod_groups=tuple(states.values()))
-    return cases(end, snapshot, means() if means is not None else None)
+    found = cases(end, snapshot, means() if means is not None else None)
+    return [*found, *_waiting([key for key in keys if key not in said])]
+
+
+def _waiting(keys: Sequence[tuple[str, str]]) -> list[Case]:
+    """Pods that no window had yet, as one case."""
+    if not keys:
+        return []
+    names = tuple(f"{namespace}/{name}" for namespace, name in keys)
+    return [
+        Case(
+            subject=names[0],
+            gang=False,
+            alike=len(names),
+            pods=len(names),
+            names=names[:NAMES_MAX],
+            message=NO_WINDOW,
+            waiting=True,
+        )
+    ]
 
 
 def _nodes(snapshot: Snapshot) -> list[dict[str, object]]:

@@ -207,10 +207,12 @@ def _gap_chart(tables: Tables, policy: str) -> str | None:
     return charts.columns("Gap of each window", [""], values, _axes(tables, y_format=".1~%"))
 
 
-def _solve_chart(tables: Tables, policy: str) -> str:
-    """Seconds of each solve, by phase."""
+def _solve_chart(tables: Tables, policy: str) -> str | None:
+    """Seconds of each solve, by phase; None for a policy that solves nothing."""
     rows = tables.metrics[tables.metrics["policy"] == policy]
     spent = rows[[f"{phase}_s" for phase in PHASES]].fillna(0.0).to_numpy(dtype=float)
+    if not spent.any():
+        return None
     values = list(zip(_moments(tables, rows), map(tuple, spent.tolist()), strict=True))
     axes = _axes(tables, y_format="~g")
     return charts.columns("Seconds of each solve by phase", PHASES, values, axes)

@@ -144,5 +144,13 @@ def banded(shares: Floats, names: Sequence[str], most: int) -> tuple[Floats, lis
     if len(names) <= most:
         return shares, list(names)
     bands = np.array_split(np.arange(len(names)), most)
-    labels = [f"{names[int(band[0])]} … {names[int(band[-1])]}" for band in bands]
+    labels = [_from_to(names[int(band[0])], names[int(band[-1])]) for band in bands]
     return np.array([shares[band].mean(axis=0) for band in bands]), labels
+
+
+def _from_to(first: str, last: str) -> str:
+    """Both names, the second without what it has in common: ``node-001 … 040``."""
+    common = 0
+    while common < min(len(first), len(last)) and first[common] == last[common]:
+        common += 1
+    return f"{first} … {last[first.rfind('-', 0, common) + 1 :]}"

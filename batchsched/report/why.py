@@ -41,6 +41,8 @@ class Case(BaseModel):
     """The first of them."""
     message: str
     """As kube-scheduler says it."""
+    waiting: bool = False
+    """Nobody has decided on them yet."""
     note: str = ""
     """What to know before the explanation."""
     explanation: Explanation | None = None

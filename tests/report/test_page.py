@@ -3,6 +3,8 @@
 import base64
 import hashlib
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,10 +14,15 @@ import pytest
 
 from batchsched.plan.plan import Eviction, Plan, read_plan
 from batchsched.report import charts
+from batchsched.report.folder import NO_WINDOW, _cases
 from batchsched.report.plan_page import plan_page
 from batchsched.report.simulation_page import simulation_page
 from batchsched.report.tables import COLUMNS, Tables, banded, read_tables, usage_map
+from batchsched.sim.policies import greedy
+from batchsched.sim.scenario import PodArrival, Scenario
+from batchsched.sim.simulation import Simulation
 from batchsched.snapshot.errors import InputError
+from tests.builders import make_node, make_pod, make_snapshot
 from tests.report.conftest import HOSTILE
 
 VOID = {"meta", "input", "br"}
@@ -134,6 +141,7 @@ def test_many_nodes_are_shown_in_bands() -> None:
     rows, names = banded(shares, [f"n{i}" for i in range(10)], most=5)
     assert rows[:, 0].tolist() == pytest.approx([0.05, 0.25, 0.45, 0.65, 0.85])
     assert names[0] == "n0 … n1"
+    assert banded(shares, [f"node-{i:03}" for i in range(10)], most=1)[1] == ["node-000 … 009"]
 
 
 def test_charts_are_drawn_for_desk_and_phone_and_say_what_they_are() -> None:
@@ -156,6 +164,19 @@ def test_empty_charts_are_drawn() -> None:
     assert "<svg" in charts.steps("l", [charts.Line("a", [], [])], axes)
     assert "<svg" in charts.columns("l", ["a"], [], axes)
     assert "<svg" in charts.heat("l", np.zeros((2, 4)), ["a", "b"], axes)
+
+
+def test_pods_that_no_window_had_yet_are_told_apart() -> None:
+    late = PodArrival(99.9, make_pod("late", cpu=1000))
+    short = Scenario(name="s", base=make_snapshot([make_node()]), duration_s=100.0, pods=[late])
+    (case,) = _cases(Simulation(short, greedy("best-fit")).run(), None)
+    assert (case.subject, case.message, case.waiting) == ("default/late", NO_WINDOW, True)
+
+
+def test_the_library_of_charts_waits_until_one_is_drawn() -> None:
+    code = "import batchsched.report.simulation_page, sys; print('vl_convert' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_the_same_chart_is_the_same_bytes() -> None:
