@@ -19,7 +19,7 @@ import orjson
 from markupsafe import Markup, escape
 
 WIDE_PX, NARROW_PX, HEIGHT_PX, ROW_PX, LABEL_PX = 960, 320, 150, 15, 190
-FEWER = {"tickCount": 4, "labelLimit": 90}
+FEWER = {"tickCount": 4, "labelLimit": 120}
 """Of what a narrow chart has less."""
 SHADE = 0.04
 """Steps between the shades of a map: finer ones cannot be told apart, and make the page large."""

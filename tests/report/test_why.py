@@ -96,4 +96,4 @@ def test_a_plan_that_could_be_better_is_not_called_impossible() -> None:
     assert case.explanation is not None
     assert (case.explanation.status, case.note) == ("Placed", "")
     page = plan_page(left, "plan.json", snapshot, means())
-    assert "A longer solve, or the next window, may place it." in page
+    assert "A longer solve, another policy or the next window may place it." in page
