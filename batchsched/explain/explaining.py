@@ -5,14 +5,15 @@ blame. Else all that is pending is decided together, and if they are left out, t
 again of the cluster as that plan leaves it.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from batchsched.explain.explanation import Explanation, SaidFact, SaidRemedy
-from batchsched.explain.facts import facts_of
+from batchsched.explain.facts import Fact, facts_of
 from batchsched.explain.minimal import Search
 from batchsched.explain.placed import alternatives
 from batchsched.explain.question import Answer, Means, Question, settled
 from batchsched.explain.remedies import Remedies
+from batchsched.explain.remedy import Remedy
 from batchsched.explain.subject import (
     Subject,
     group_index,
@@ -23,11 +24,29 @@ from batchsched.explain.subject import (
 )
 from batchsched.explain.words import RULES, Words
 from batchsched.plan.plan import Plan
-from batchsched.scheduler import schedule
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.snapshot import Snapshot, pending
 
 PENDING = "The cluster has room for it, but not with the pending pods that are placed before it."
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found out, and what proves it.
+
+    Attributes:
+        explanation: For people and scripts.
+        snapshot: The cluster that facts and remedies are changes of.
+        question: Whose answer is no there.
+        facts: The smallest set; all others dropped, it is still no.
+        remedies: Each makes it yes.
+    """
+
+    explanation: Explanation
+    snapshot: Snapshot
+    question: Question | None = None
+    facts: tuple[Fact, ...] = ()
+    remedies: tuple[Remedy, ...] = ()
 
 
 def explain(snapshot: Snapshot, subject: Subject, means: Means) -> Explanation:
@@ -41,15 +60,21 @@ def explain(snapshot: Snapshot, subject: Subject, means: Means) -> Explanation:
     Raises:
         InputError: Nobody has that name.
     """
+    return find_out(snapshot, subject, means).explanation
+
+
+def find_out(snapshot: Snapshot, subject: Subject, means: Means) -> Finding:
+    """The same, with what proves it."""
     if subject.kind == "podgroup":
         found = question_about_group(snapshot, group_index(snapshot, subject), means)
         if found is None:
-            return _settled(subject, "Placed", "no member of the group is pending")
-        return _Case(subject, *found).explanation()
+            said = _settled(subject, "Placed", "no member of the group is pending")
+            return Finding(said, snapshot)
+        return _Case(subject, *found).finding()
     pod = pod_of(snapshot, subject)
     if all(each.key != pod.key for each in pending(snapshot).pods):
-        return _not_pending(subject, pod)
-    return _Case(subject, snapshot, question_about_pod(snapshot, pod, means)).explanation()
+        return Finding(_not_pending(subject, pod), snapshot)
+    return _Case(subject, snapshot, question_about_pod(snapshot, pod, means)).finding()
 
 
 def _settled(subject: Subject, status: str, message: str) -> Explanation:
@@ -78,8 +103,9 @@ class _Case:
     def __init__(self, subject: Subject, snapshot: Snapshot, question: Question) -> None:
         self.subject, self.snapshot, self.question = subject, snapshot, question
         self.why = ""
+        self.contested: Snapshot | None = None
 
-    def explanation(self) -> Explanation:
+    def finding(self) -> Finding:
         """The answer, whatever it is."""
         plan = self.question.plan(self.snapshot)
         answer = self.question.answered(self.snapshot, plan)
@@ -89,17 +115,24 @@ class _Case:
             self.why = "Its gang has its minimum without it."
             answer = self.question.ask(self.snapshot)
         if answer is Answer.YES:
-            plan = self._together()
+            plan = self._among_all.plan(self.snapshot, whole=True)
             if self.question.is_placed(self.snapshot, plan):
-                return self._placed(plan)
-            self.snapshot = settled(self.snapshot, plan, self.question.unit)
+                return self._told(self._placed(plan))
+            contested, self.snapshot = (
+                self.snapshot,
+                settled(self.snapshot, plan, self.question.unit),
+            )
             answer = self.question.ask(self.snapshot)
             if answer is Answer.YES:
-                return self._placed(self.question.plan(self.snapshot))
-            self.why = PENDING
+                plan = self.question.plan(self.snapshot, whole=True)
+                return self._told(self._placed(plan))
+            self.why, self.contested = PENDING, contested
         if answer is Answer.UNKNOWN:
-            return self._unknown(plan)
+            return self._told(self._unknown(plan))
         return self._unplaced(plan)
+
+    def _told(self, explanation: Explanation) -> Finding:
+        return Finding(explanation, self.snapshot, self.question)
 
     def _only_the_pod_is_left(self, plan: Plan) -> bool:
         """Whether a pod is left of a gang that is placed."""
@@ -107,21 +140,10 @@ class _Case:
             return False
         return replace(self.question, pod=None).is_placed(self.snapshot, plan)
 
-    def _together(self) -> Plan:
-        """The plan for all that is pending."""
-        means = self.question.means
-        limits = means.limits
-        if not limits.deterministic:
-            time_limit_s = max(min(means.left_s / 2, limits.time_limit_s), 0.05)
-            limits = replace(limits, time_limit_s=time_limit_s)
-        return schedule(
-            self.snapshot,
-            pending(self.snapshot),
-            means.profile,
-            limits,
-            means.clock,
-            allowance=means.allowance,
-        )
+    @property
+    def _among_all(self) -> Question:
+        """The question, with all that is pending."""
+        return replace(self.question, among_all=True)
 
     def _placed(self, plan: Plan) -> Explanation:
         unit = self.question.unit
@@ -149,7 +171,7 @@ class _Case:
             pods=self._pods(),
         )
 
-    def _unplaced(self, plan: Plan) -> Explanation:
+    def _unplaced(self, plan: Plan) -> Finding:
         """The smallest set of facts, and what would help."""
         facts = facts_of(self.snapshot, self.question.unit, self.question.group)
         search = Search(self.snapshot, self.question, facts)
@@ -157,17 +179,20 @@ class _Case:
         index = {id(fact): i for i, fact in enumerate(facts)}
         kept = frozenset(index[id(fact)] for fact in core.facts)
         words = Words(search, kept, self.question.most(self.snapshot))
-        remedies = Remedies(self.snapshot, self.question, core, words)
+        remedies = tuple(
+            Remedies(self.snapshot, self.question, core, words, self.contested).found()
+        )
         message = " ".join(each for each in (self._message(plan), self.why) if each)
-        return Explanation(
+        said = Explanation(
             subject=self.subject.full_name,
             status="Unplaced",
             proven=core.proven,
             message=message,
             pods=self._pods(),
             facts=tuple(_said(words, i) for i in sorted(kept)),
-            remedies=tuple(SaidRemedy(kind=r.kind, message=r.message) for r in remedies.found()),
+            remedies=tuple(SaidRemedy(kind=r.kind, message=r.message) for r in remedies),
         )
+        return Finding(said, self.snapshot, self.question, core.facts, remedies)
 
     def _message(self, plan: Plan) -> str:
         """What kube-scheduler would say of the first of the pods."""

@@ -36,7 +36,7 @@ def alternatives(
         return ()
     free = problem.candidates[0].tolist()
     others = [n.name for n, ok in zip(problem.nodes, free, strict=True) if ok and n.name != node]
-    chosen = question.plan(pinned(snapshot, question, node))
+    chosen = question.plan(pinned(snapshot, question, node), whole=True)
     said = (_said(snapshot, question, chosen, other) for other in others[:ALTERNATIVES_MAX])
     return tuple(each for each in said if each is not None)
 
@@ -58,7 +58,7 @@ def _said(snapshot: Snapshot, question: Question, chosen: Plan, node: str) -> Al
     if question.means.left_s <= 0:
         return None
     there = pinned(snapshot, question, node)
-    plan = question.plan(there)
+    plan = question.plan(there, whole=True)
     if question.answered(there, plan) is not Answer.YES:
         return None
     for ours, theirs in zip(chosen.tiers, plan.tiers, strict=False):

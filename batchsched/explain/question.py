@@ -1,7 +1,9 @@
 """The question: could these pods be placed on this cluster? Asked of ``schedule``, again and again.
 
 Only the pods in question are in the window: who runs stays (or may be preempted, where that is
-allowed), and no other pending pod competes. An answer is no only where it is proven.
+allowed), and no other pending pod competes, unless that is what is asked. An answer is no only
+where it is proven. It takes no tier but the first ones, so the others are not solved: what packs
+best takes longer to prove than who is placed.
 """
 
 from collections.abc import Callable
@@ -15,6 +17,9 @@ from batchsched.snapshot.allowance import NOTHING, Allowance
 from batchsched.snapshot.snapshot import Snapshot, Window, pending
 
 PodKey = tuple[str, str]
+ALL_SHARE, LEAST_S = 0.5, 0.05
+"""Of the time that is left, what it may take to decide on all that is pending; and what a question
+is given where next to nothing is left."""
 
 
 class Answer(Enum):
@@ -49,27 +54,40 @@ class Question:
         unit: The pending pods in the window, by key.
         group: Their group as index into ``Snapshot.groups``, where its minimum has to be reached.
         pod: The pod that has to be placed, where one was asked for.
+        among_all: Whether all other pending pods are decided on with them.
     """
 
     unit: frozenset[PodKey]
     group: int | None
     pod: PodKey | None
     means: Means
+    among_all: bool = False
 
     def window(self, snapshot: Snapshot) -> Window:
-        """The pods in question as this snapshot has them."""
-        return Window(tuple(pod for pod in pending(snapshot).pods if pod.key in self.unit))
+        """The pods in question as this snapshot has them, or all that are pending."""
+        window = pending(snapshot)
+        if self.among_all:
+            return window
+        return Window(tuple(pod for pod in window.pods if pod.key in self.unit))
 
-    def plan(self, snapshot: Snapshot, *, seed: int = 0) -> Plan:
-        """What is decided when nobody else is pending."""
+    def plan(self, snapshot: Snapshot, *, seed: int = 0, whole: bool = False) -> Plan:
+        """What is decided.
+
+        Args:
+            snapshot: The cluster.
+            seed: Of the solve.
+            whole: Whether where the pods go matters, and not only which of them are placed.
+        """
         means = self.means
         limits = replace(means.limits, seed=seed)
         if not limits.deterministic:
-            limits = replace(limits, time_limit_s=max(min(means.left_s, limits.time_limit_s), 0.05))
+            left_s = means.left_s * (ALL_SHARE if self.among_all else 1.0)
+            limits = replace(limits, time_limit_s=max(min(left_s, limits.time_limit_s), LEAST_S))
+        profile = means.profile
         return schedule(
             snapshot,
             self.window(snapshot),
-            means.profile,
+            profile if whole else profile.model_copy(update={"objectives": ()}),
             limits,
             means.clock,
             allowance=means.allowance,

@@ -18,6 +18,7 @@ from tests.benchmarks.page import write_chart, write_tables
 from tests.benchmarks.parts import Options, Part, Row
 from tests.benchmarks.parts.disruption import disruption
 from tests.benchmarks.parts.distinct import distinct_pods
+from tests.benchmarks.parts.explained import explanations
 from tests.benchmarks.parts.growth import growth
 from tests.benchmarks.parts.ladder import ladder, rivals
 from tests.benchmarks.parts.live import live
@@ -45,11 +46,12 @@ PARTS: dict[str, Part] = {
     "openb-backlog": openb_backlog,
     "openb-fit-all": openb_fit_all,
     "openb-windows": openb_windows,
+    "explain": explanations,
     "growth": growth,
     "live": live,
     "side-by-side": side_by_side,
 }
-LONG = ("published-model", "openb-windows", "growth", "live", "side-by-side")
+LONG = ("published-model", "openb-windows", "explain", "growth", "live", "side-by-side")
 """What runs only when it is named."""
 INSTANCES, SEEDS = 3, 1
 """Of the selection. The claims speak of 80 instances (2,000 of never-worse) and 5 seeds."""

@@ -36,11 +36,42 @@ def test_who_comes_first_is_told_of_where_there_is_room_for_one() -> None:
 
 def test_eviction_is_a_help_where_the_victims_are_of_lower_priority() -> None:
     runs = make_pod("r", cpu=3000, node="n1")
-    for priority, kinds in ((0, {"request", "wait", "nodes"}), (5, {"evict"})):
+    for priority, kinds in ((0, ["wait", "priority"]), (5, ["wait", "evict"])):
         said = why(
             make_snapshot([make_node()], [runs, make_pod(cpu=3000, priority=priority)]), "p1"
         )
-        assert kinds <= {remedy.kind for remedy in said.remedies}
+        assert [each.kind for each in said.remedies] == ["request", *kinds, "nodes"]
+
+
+def test_the_lowest_priority_that_helps_is_told_with_whom_it_evicts() -> None:
+    """Of three who run, the one of priority 7 is enough, and it takes 8."""
+    runs = [make_pod(f"r{p}", cpu=3000, node=f"n{p}", priority=p) for p in (7, 9, 20)]
+    nodes = [make_node(f"n{p}") for p in (7, 9, 20)]
+    said = why(make_snapshot(nodes, [*runs, make_pod(cpu=3000, priority=3)]), "p1")
+    told = [each.message for each in said.remedies if each.kind == "priority"]
+    assert told == ["raise the priority to 8 and allow preemption, which evicts default/r7"]
+
+
+def test_who_comes_after_other_pending_pods_is_told_how_to_go_before_them() -> None:
+    pods = [make_pod("a", cpu=3000, priority=4), make_pod("b", cpu=3000)]
+    said = why(make_snapshot([make_node()], pods), "b")
+    told = [each.message for each in said.remedies if each.kind == "priority"]
+    assert told == ["raise the priority to 5"]
+
+
+def test_what_belongs_to_the_system_is_not_outranked() -> None:
+    runs = make_pod("r", cpu=3000, node="n1", priority=2_000_000_000)
+    said = why(make_snapshot([make_node()], [runs, make_pod(cpu=3000)]), "p1")
+    assert "priority" not in {each.kind for each in said.remedies}
+
+
+def test_nodes_are_like_one_that_would_take_the_pod_however_few_there_are() -> None:
+    nodes = [make_node(f"n{i:02}", labels={"shelf": f"s{i}"}) for i in range(30)]
+    only = make_node("only", labels={"disk": "ssd"}, cpu=2000)
+    pods = [make_pod("r", cpu=2000, node="only"), make_pod(node_selector={"disk": "ssd"}, cpu=1000)]
+    said = why(make_snapshot([*nodes, only], pods), "p1")
+    told = [each.message for each in said.remedies if each.kind == "nodes"]
+    assert told == ["add 1 node like only"]
 
 
 def test_who_may_preempt_is_placed() -> None:
