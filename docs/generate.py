@@ -20,7 +20,10 @@ CLI_HEAD = """\
 
 <!-- Written by `make docs` from the program's own help: change the help, not this page. -->
 
-`kubectl batchsched` is the same program under another name.
+`kubectl batchsched` is the same program under another name. `eval "$(batchsched completion bash)"`
+in `~/.bashrc` (zsh and fish have theirs) lets the shell complete commands, options and files. As
+`kubectl batchsched` it is completed by kubectl's own completion, where
+`kubectl_complete-batchsched` is on the `PATH`.
 """
 
 

@@ -77,6 +77,13 @@ def test_both_names_of_the_command_print_the_version(site: Path, tmp_path: Path,
     assert printed == f"batchsched {__version__}\n"
 
 
+def test_what_kubectl_asks_for_completions_is_beside_the_plug_in(
+    site: Path, tmp_path: Path
+) -> None:
+    asked = (site / "bin" / "kubectl_complete-batchsched", "completion", "z")
+    assert run(*asked, cwd=tmp_path, PYTHONPATH=str(site)) == "zsh\n:4\n"
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_can_be_imported_from_the_wheel(
     site: Path, tmp_path: Path, name: str

@@ -29,6 +29,8 @@ from batchsched import __version__
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+COMPLETE = "_BATCHSCHED_COMPLETE"
+"""The variable by which the scripts of `batchsched completion` ask what may come next."""
 DONE, DEFECT, BAD_INPUT, NO_CLUSTER, INTERRUPTED, READER_LEFT = 0, 1, 2, 4, 130, 141
 
 
@@ -78,6 +80,9 @@ COMMANDS = {
     "report": LazyCommand(
         "batchsched.cli.report:report", "Make an HTML page of a plan or of a simulation."
     ),
+    "completion": LazyCommand(
+        "batchsched.cli.completion:completion", "Let bash, zsh or fish complete what is typed."
+    ),
 }
 
 ALIASES = {"why": "explain"}
@@ -117,7 +122,11 @@ class Commands(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - click's
         """Run, and end the process with an exit code of the contract."""
-        kwargs["standalone_mode"] = False
+        kwargs |= {"standalone_mode": False, "complete_var": COMPLETE}
+        if COMPLETE in os.environ:
+            from batchsched.cli.completion import answer_shells
+
+            answer_shells()
         try:
             result = super().main(*args, **kwargs)
             sys.stdout.flush()  # here, where a reader that left can still be answered
