@@ -13,6 +13,8 @@ from batchsched.snapshot.allowance import Allowance
 from batchsched.snapshot.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from batchsched.explain.explanation import Explanation
     from batchsched.explain.subject import Subject
 
@@ -22,7 +24,7 @@ LIMIT_OF_ONE_S = 5.0
 
 @click.command()
 @click.argument("name", metavar="NAMESPACE/NAME")
-@click.argument("snapshots", metavar="SNAPSHOT...", nargs=-1, required=True)
+@click.argument("snapshots", metavar="[SNAPSHOT]...", nargs=-1)
 @click.option(
     "--kind",
     type=click.Choice(["pod", "podgroup"]),
@@ -33,7 +35,9 @@ LIMIT_OF_ONE_S = 5.0
 @options.time_limit("Say what is known by then (loading apart).")
 @options.profile
 @options.preemption
-@options.form("How to print the explanation.")
+@options.kubeconfig
+@options.context
+@options.form("How to print the explanation; wide names all nodes and pods.", wide=True)
 def explain(  # noqa: PLR0917 -- one parameter for each option
     name: str,
     snapshots: tuple[str, ...],
@@ -41,15 +45,17 @@ def explain(  # noqa: PLR0917 -- one parameter for each option
     time_limit: float,
     profile: str | None,
     preemption: str,
+    kubeconfig: str | None,
+    context: str | None,
     form: str,
 ) -> None:
     """Say what keeps a pod or a group from being placed, and what would help.
 
     SNAPSHOT is what `kubectl get nodes,pods,... -A -o json` printed: files, folders, or - for
-    stdin. Each fact is proven necessary and all of them together sufficient, each help was tried on
-    a changed snapshot.
+    stdin. Without one, the cluster of your kubeconfig is read as it is now. Each fact is proven
+    necessary and all of them together sufficient, each help was tried on a changed snapshot.
     """
-    from batchsched.cli.files import load
+    from batchsched.cli.live_snapshot import load_or_read
     from batchsched.cli.profiles import load_profile
     from batchsched.explain.explaining import explain as explained
     from batchsched.explain.question import Means
@@ -57,7 +63,7 @@ def explain(  # noqa: PLR0917 -- one parameter for each option
 
     subject = _subject(kind, name)
     chosen = load_profile(profile)
-    snapshot, _ = load(snapshots)
+    snapshot = load_or_read(snapshots, kubeconfig, context)
     means = Means(
         profile=chosen,
         limits=Limits(time_limit_s=min(time_limit, LIMIT_OF_ONE_S)),
@@ -80,8 +86,8 @@ def _subject(kind: str, name: str) -> Subject:
 
 def _printed(explanation: Explanation, form: str) -> str:
     """The explanation as text."""
-    if form == "table":
-        return "\n".join(_lines(explanation)) + "\n"
+    if form in {"table", "wide"}:
+        return "\n".join(_lines(explanation, wide=form == "wide")) + "\n"
     content = explanation.to_json()
     if form == "json":
         return content.decode()
@@ -91,20 +97,42 @@ def _printed(explanation: Explanation, form: str) -> str:
     return yaml.safe_dump(orjson.loads(content), sort_keys=False, allow_unicode=True)
 
 
-def _lines(explanation: Explanation) -> list[str]:
+def _lines(explanation: Explanation, *, wide: bool) -> list[str]:
     """What people read."""
     proven = {"Placed": "", "Unplaced": " (proven)", "Unknown": ""}[explanation.status]
     sure = proven if explanation.proven else " (not proven)"
     lines = [f"{explanation.subject}: {explanation.status}{sure}", f"  {explanation.message}"]
-    if explanation.facts:
-        lines += ["", "Why: these together, and none of them can be spared"]
-        lines += [f"  {fact.rule}: {fact.message}" for fact in explanation.facts]
-    elif explanation.status == "Unplaced" and not explanation.proven:
-        lines += ["", "No facts are proven: the time was up, or a rule of a plug-in is to blame."]
+    if wide and explanation.pods:
+        lines.append(f"  asked about: {', '.join(explanation.pods)}")
+    lines += _facts(explanation, wide=wide)
     if explanation.remedies:
         lines += ["", "What would help, cheapest first; each was tried"]
         lines += [f"  - {remedy.message}" for remedy in explanation.remedies]
-    if explanation.alternatives:
-        lines += ["", "Other nodes that would take it, and what they cost"]
-        lines += [f"  {each.node}: {each.message}" for each in explanation.alternatives]
-    return lines
+    return lines + _alternatives(explanation)
+
+
+def _facts(explanation: Explanation, *, wide: bool) -> Iterator[str]:
+    """Why not, with all nodes and pods that a fact concerns where there is room for it."""
+    if explanation.facts:
+        sure = ", and none of them can be spared" if explanation.proven else "; some may not matter"
+        yield ""
+        yield f"Why: these together{sure}"
+    elif explanation.status == "Unplaced" and not explanation.proven:
+        yield ""
+        yield "No facts are proven: the time was up, or a rule of a plug-in is to blame."
+    for fact in explanation.facts:
+        yield f"  {fact.rule}: {fact.message}"
+        if wide:
+            yield f"      kind: {fact.kind}"
+        for what, names in (("nodes", fact.nodes), ("pods", fact.pods)) if wide else ():
+            if names:
+                yield f"      {what}: {', '.join(names)}"
+
+
+def _alternatives(explanation: Explanation) -> list[str]:
+    """Where else a pod could be, and what that would cost."""
+    if not explanation.alternatives:
+        return ["", "No other node would take it."] if explanation.all_alternatives else []
+    lines = ["", "Other nodes that would take it, the next best first, and what they cost"]
+    lines += [f"  {each.node}: {each.message}" for each in explanation.alternatives]
+    return lines if explanation.all_alternatives else [*lines, "  others: no better than these"]

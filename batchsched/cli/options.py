@@ -98,12 +98,19 @@ def seed(meaning: str) -> Option:
     )
 
 
-def form(meaning: str) -> Option:
-    """In what form to print; given to the command as ``form``."""
+def form(meaning: str, *, wide: bool = False) -> Option:
+    """In what form to print; given to the command as ``form``.
+
+    Args:
+        meaning: What is printed.
+        wide: Whether there is more to a table than fits on a terminal; then ``-o`` says it too, as
+            with kubectl. Elsewhere that names a file.
+    """
     return click.option(
+        *(["-o"] if wide else []),
         "--format",
         "form",
-        type=click.Choice(["table", "json", "yaml"]),
+        type=click.Choice(["table", *(["wide"] if wide else []), "json", "yaml"]),
         default="table",
         show_default=True,
         help=meaning,

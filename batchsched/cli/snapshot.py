@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import gzip
-import sys
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from batchsched.cli import options
 from batchsched.cli.output import check_writable, write_whole
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 KEY_BYTES = 32
 
@@ -40,27 +35,11 @@ def snapshot(output: str, redact: bool, kubeconfig: str | None, context: str | N
     reads: no environment variables, no arguments, no secrets. With --redact two snapshots have
     different hashes.
     """
+    from batchsched.cli.live_snapshot import exported_list
+
     check_writable(output)
-    content = live(kubeconfig, context, redact=redact)
+    content = exported_list(kubeconfig, context, _key() if redact else None)
     write_whole(output, gzip.compress(content, mtime=0) if output.endswith(".gz") else content)
-
-
-def live(kubeconfig: str | None, context: str | None, *, redact: bool) -> bytes:
-    """The live cluster as a List, cut down to what scheduling reads."""
-    import orjson
-
-    from batchsched.kube.connection import Connection
-    from batchsched.kube.export import exported
-    from batchsched.snapshot.redact import Names, reduced
-
-    connection = Connection.open(kubeconfig=kubeconfig, context=context)
-    found = list(exported(connection, _left_out, _progress()))
-    names = Names(_key() if redact else None)
-    names.compare(raw for _, raw in found)
-    items: list[dict[str, Any]] = list(reduced(found, names))
-    return orjson.dumps(
-        {"apiVersion": "v1", "kind": "List", "items": items}, option=orjson.OPT_APPEND_NEWLINE
-    )
 
 
 def _key() -> bytes:
@@ -68,17 +47,3 @@ def _key() -> bytes:
     import secrets
 
     return secrets.token_bytes(KEY_BYTES)
-
-
-def _left_out(why: str) -> None:
-    click.echo(f"Left out: {why}", err=True)
-
-
-def _progress() -> Callable[[str, int], None]:
-    """Says what was read, on a terminal."""
-
-    def say(label: str, count: int) -> None:
-        if count and sys.stderr.isatty():
-            click.echo(f"{count:>7} {label}", err=True)
-
-    return say

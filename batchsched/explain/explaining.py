@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from batchsched.explain.explanation import Explanation, SaidFact, SaidRemedy
 from batchsched.explain.facts import Fact, facts_of
 from batchsched.explain.minimal import Search
-from batchsched.explain.placed import alternatives
+from batchsched.explain.placed import Place, place_of
 from batchsched.explain.question import Answer, Means, Question, settled
 from batchsched.explain.remedies import Remedies
 from batchsched.explain.remedy import Remedy
@@ -150,14 +150,23 @@ class _Case:
         nodes = [(b.name, b.node) for b in plan.bindings if (b.namespace, b.name) in unit]
         where = ", ".join(f"{name} on {node}" for name, node in nodes[:4])
         more = f" and {len(nodes) - 4} more" if len(nodes) > 4 else ""  # noqa: PLR2004 -- as above
-        base = settled(self.snapshot, plan, unit)
+        pod = self.question.pod or (min(unit) if len(unit) == 1 else None)
+        said = f"can be placed: {where}{more}"
+        if pod is None or pod[1] not in dict(nodes):
+            place = Place("", (), complete=False)
+        else:
+            alone = of_pod_alone(replace(self.question, pod=pod))
+            base = settled(self.snapshot, plan, alone.unit)
+            place = place_of(base, alone, pod, dict(nodes)[pod[1]])
+            said = f"{said}. With all others where they are, {place.nodes}"
         return Explanation(
             subject=self.subject.full_name,
             status="Placed",
             proven=plan.status == "Optimal",
-            message=f"can be placed: {where}{more}",
+            message=said,
             pods=self._pods(),
-            alternatives=alternatives(base, self.question, dict(nodes)),
+            alternatives=place.alternatives,
+            all_alternatives=place.complete,
         )
 
     def _unknown(self, plan: Plan) -> Explanation:

@@ -56,6 +56,9 @@ class Explanation(_Part):
     facts: tuple[SaidFact, ...] = ()
     remedies: tuple[SaidRemedy, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
+    """Of a pod that is placed, the next best first."""
+    all_alternatives: bool = False
+    """Whether no other node than these would take it."""
 
     def to_json(self) -> bytes:
         """Keys in the order above, two spaces, a newline at the end."""

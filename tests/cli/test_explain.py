@@ -55,3 +55,16 @@ def test_a_name_that_nobody_has_is_one_line(name: str, said: str) -> None:
     assert (result.exit_code, result.stdout) == (2, "")
     assert said in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_wide_names_all_nodes_and_pods_that_a_fact_concerns() -> None:
+    lines = run("ml/notebook", RACKS, "-o", "wide").stdout.splitlines()
+    at = lines.index("  NodeUnschedulable: cordoned nodes take no pods; 5 of 6 nodes pass")
+    assert lines[at + 1 : at + 3] == ["      kind: cordon", "      nodes: a-1, a-2, b-1, b-2, c-1"]
+    assert set(run("ml/notebook", RACKS).stdout.splitlines()) < set(lines)
+
+
+def test_files_and_a_cluster_are_not_asked_at_once() -> None:
+    result = run("ml/notebook", RACKS, "--context", "prod")
+    assert result.exit_code == 2
+    assert "not both" in result.stderr

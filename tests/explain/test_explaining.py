@@ -1,17 +1,28 @@
 """Who is asked about, alone or after all others, and what is said of who is placed."""
 
 from dataclasses import replace
+from random import Random
+
+import pytest
 
 from batchsched.explain.explaining import explain
 from batchsched.explain.explanation import Explanation
 from batchsched.explain.question import Means
 from batchsched.explain.subject import Subject
 from batchsched.profile import default_profile
-from batchsched.scheduler import Limits
+from batchsched.scheduler import Limits, schedule
 from batchsched.snapshot.allowance import Allowance
 from batchsched.snapshot.group import PodGroup
-from batchsched.snapshot.snapshot import Snapshot
-from tests.builders import make_node, make_pod, make_replicas, make_snapshot
+from batchsched.snapshot.snapshot import Snapshot, pending
+from tests.builders import (
+    ZONE,
+    make_node,
+    make_pod,
+    make_replicas,
+    make_snapshot,
+    node_term,
+    requirement,
+)
 
 MEANS = Means(
     profile=default_profile(),
@@ -96,12 +107,55 @@ def test_pods_that_need_not_be_together_are_asked_about_as_a_whole() -> None:
     assert {fact.kind for fact in said.facts} == {"gang-minimum", "capacity"}
 
 
-def test_another_node_has_its_price() -> None:
-    pods = [make_pod("r", node="a"), make_pod(cpu=1000)]
-    said = why(make_snapshot([make_node("a"), make_node("b")], pods), "p1")
-    assert [(each.node, each.message) for each in said.alternatives] == [
-        ("b", "packing/fewest-nodes would be 2 instead of 1")
-    ]
+def test_other_nodes_have_their_prices_and_the_next_best_comes_first() -> None:
+    likes = ((5, node_term(requirement("disk", "In", "ssd"))),)
+    nodes = [make_node("a"), make_node("b"), make_node("c", labels={"disk": "ssd"}), make_node("d")]
+    full = [make_pod("r", node="b"), make_pod("f", node="d", cpu=4000)]
+    said = why(make_snapshot(nodes, [*full, make_pod(cpu=1000, preferred_nodes=likes)]), "p1")
+    assert (
+        "p1 on c. With all others where they are, 3/4 nodes are available: 1 Insuff" in said.message
+    )
+    assert [each.node for each in said.alternatives] == ["b", "a"]
+    assert [each.message.split(" would")[0] for each in said.alternatives] == ["preferences"] * 2
+    assert said.all_alternatives
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_node_is_cheaper_than_those_that_are_told_before_it(seed: int) -> None:
+    """Each node alone, by what a pod pinned to it is worth; the told ones are the best of them."""
+    rng = Random(seed)
+    nodes = [make_node(f"n{i}", labels={"disk": rng.choice(["ssd", "hdd"])}) for i in range(9)]
+    runs = [make_pod(f"r{i}", node=f"n{i}", cpu=rng.choice([500, 3500])) for i in range(0, 9, 2)]
+    likes = ((1, node_term(requirement("disk", "In", "ssd"))),)
+    pod = make_pod("x", cpu=1000, preferred_nodes=likes)
+
+    def worth(name: str) -> list[int]:
+        only = (node_term(fields=[requirement("metadata.name", "In", name)]),)
+        there = replace(pod, spec=replace(pod.spec, node_affinity=only))
+        snapshot = make_snapshot(nodes, [*runs, there])
+        plan = schedule(snapshot, pending(snapshot), MEANS.profile, MEANS.limits, MEANS.clock)
+        kept = [tier.value for tier in plan.tiers]
+        return [
+            -kept[0],
+            *kept[1:2],
+            -kept[2],
+            *kept[3:],
+        ]  # as the tiers go: more, less, more, less
+
+    said = why(make_snapshot(nodes, [*runs, pod]), "x")
+    told = [worth(each.node) for each in said.alternatives]
+    free = sorted(worth(node.name) for node in nodes)
+    assert said.alternatives
+    assert told == [each for each in free if each[0] < 0][1 : 1 + len(told)]
+
+
+def test_a_member_of_a_gang_has_its_alternatives_beside_the_others() -> None:
+    pods = make_replicas(2, "g", cpu=3000)
+    group = PodGroup("batchsched.io", "default", "gang", min_count=2, required_topology=ZONE)
+    nodes = [make_node(n, labels={ZONE: zone}) for n, zone in zip("abcd", "xxxy", strict=True)]
+    said = why(make_snapshot(nodes, pods, groups={group: pods}), "g-0000")
+    assert [len(said.alternatives), said.all_alternatives] == [1, True]
+    assert said.alternatives[0].message == "as good"
 
 
 def test_a_time_that_is_up_proves_nothing() -> None:
