@@ -57,16 +57,21 @@ class Departures:
     """Of each that was tried, who was evicted; ``None`` where it does not help."""
 
     def found(self) -> Iterator[Remedy]:
-        """Wait for some pods to end; let some be evicted; go before them."""
-        yield from self._ended()
+        """Wait for some pods to end; let some be evicted; go before them.
+
+        Where it does not help to evict anybody, no priority does.
+        """
+        top = 1 + max((p.spec.priority for p in self._others), default=0)
+        first = Remedy("priority", "", At(self.question.unit, top), preempting=True)
+        if not self._helps(first):
+            return
+        yield from self._ended(self._evictions(first))
         evicting = list(self._evicted())
         yield from evicting
         yield from self._raised(enough=bool(evicting))
 
-    def _ended(self) -> Iterator[Remedy]:
+    def _ended(self, gone: frozenset[PodKey]) -> Iterator[Remedy]:
         """The fewest running pods whose end makes room."""
-        top = 1 + max((p.spec.priority for p in self._others), default=0)
-        gone = self._evictions(Remedy("priority", "", At(self.question.unit, top), preempting=True))
 
         def ended(snapshot: Snapshot) -> Snapshot:
             return replace(snapshot, pods=tuple(p for p in snapshot.pods if p.key not in gone))
@@ -77,8 +82,10 @@ class Departures:
                 yield remedy
 
     def _evicted(self) -> Iterator[Remedy]:
-        """Preemption as it would be, where it is not allowed yet."""
-        if self.question.means.allowance.preemption:
+        """Preemption as it would be, where it is not allowed yet, of who is of lower priority."""
+        highest = max(pod.spec.priority for pod in self._unit)
+        lower = any(pod.node and pod.spec.priority < highest for pod in self._others)
+        if self.question.means.allowance.preemption or not lower:
             return
         remedy = self._among("evict", None, preempting=True)
         gone = self._evictions(remedy)
@@ -108,7 +115,7 @@ class Departures:
     def _lowest(self, *, preempting: bool) -> Remedy | None:
         """The lowest priority that helps, if the highest does."""
         unit = self.question.unit
-        own = min(pod.spec.priority for pod in self.snapshot.pods if pod.key in unit)
+        own = min(pod.spec.priority for pod in self._unit)
         others = {pod.spec.priority for pod in self._others}
         above = sorted({p + 1 for p in others if own <= p < USER_PRIORITY_MAX})
         ways = [self._among("priority", At(unit, p), preempting=preempting) for p in above]
@@ -154,6 +161,10 @@ class Departures:
         time_limit_s = min(means.limits.time_limit_s, TRIED_S)
         limits = replace(means.limits, time_limit_s=time_limit_s)
         return replace(self.question, means=replace(means, limits=limits))
+
+    @property
+    def _unit(self) -> list[Pod]:
+        return [pod for pod in self.snapshot.pods if pod.key in self.question.unit]
 
     @property
     def _others(self) -> list[Pod]:

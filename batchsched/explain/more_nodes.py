@@ -1,7 +1,7 @@
 """Help from the outside: the fewest nodes to add, of a shape that is there.
 
 A shape is what a node is but for its name. Which shapes the filters would let a pod on is seen for
-all at once, so that only those are tried that can help.
+all at once, and so is whether more nodes help at all; only then is each shape tried.
 """
 
 from collections.abc import Iterable, Iterator
@@ -29,8 +29,11 @@ class MoreNodes:
 
     def found(self) -> Iterator[Remedy]:
         """The fewest copies of one node, for each kind that is there; fewest first."""
+        kinds = self._kinds()
+        if not self._helps([node for nodes in kinds for node in nodes], len(self.question.unit)):
+            return
         found: list[tuple[int, Node]] = []
-        for nodes in self._kinds():
+        for nodes in kinds:
             counts = ((self._fewest(node), node) for node in nodes)
             helping = [(count, node) for count, node in counts if count is not None]
             found += sorted(helping, key=lambda each: (each[0], each[1].name))[:1]
@@ -61,17 +64,24 @@ class MoreNodes:
 
     def _fewest(self, node: Node) -> int | None:
         """How many copies of a node it takes; ``None`` where one for each pod is not enough."""
-
-        def helps(count: int) -> bool:
-            return Remedy("nodes", "", with_copies(node, count)).helps(self.question, self.snapshot)
-
         low, high = 0, len(self.question.unit)
-        if not helps(high):
+        if not self._helps([node], high):
             return None
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (low, middle) if helps(middle) else (middle, high)
+            low, high = (low, middle) if self._helps([node], middle) else (middle, high)
         return high
+
+    def _helps(self, nodes: list[Node], count: int) -> bool:
+        """Whether it helps to add so many copies of each of these."""
+
+        def change(snapshot: Snapshot) -> Snapshot:
+            for node in nodes:
+                snapshot = with_copies(node, count)(snapshot)
+            return snapshot
+
+        remedy = Remedy("nodes", "", change)
+        return bool(nodes) and remedy.helps(self.question, self.snapshot)
 
 
 def _shape(node: Node) -> object:

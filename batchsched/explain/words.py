@@ -232,6 +232,23 @@ def plain(fact: Fact) -> str:
     )
 
 
+def advice(fact: Fact) -> str:
+    """What to do about a rule."""
+    match fact.kind:
+        case "taint":
+            return f"tolerate {taint_text(fact.subject)}, or remove it from its nodes"
+        case "cordon":
+            return "uncordon the cordoned nodes"
+        case "gang-topology":
+            return f"let the gang span more than one {fact.subject}"
+        case "affinity" | "anti-affinity" | "held-off" | "node-affinity" | "topology-spread":
+            return f"make it a preference instead of a requirement: {plain(fact)}"
+        case "group-problem":
+            return f"mend the group: {fact.subject}"
+        case _:
+            return f"drop this rule: {plain(fact)}"
+
+
 def taint_text(taint: object) -> str:
     """A taint as kubectl writes it."""
     key, value, effect = (getattr(taint, name) for name in ("key", "value", "effect"))

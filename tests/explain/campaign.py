@@ -13,7 +13,8 @@ from batchsched.explain.explaining import Finding, find_out
 from batchsched.explain.facts import facts_of, without
 from batchsched.explain.question import Answer, Means, Question
 from batchsched.snapshot.snapshot import Snapshot
-from tests.explain.planted import CAUSES, Plant, World, subject_of
+from tests.explain.planted import CAUSES, Plant, subject_of
+from tests.explain.world import World
 
 SEED = 11
 """Other than those that an explanation uses."""

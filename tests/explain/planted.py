@@ -1,98 +1,32 @@
 """Clusters with a planted cause: why a pod or a gang cannot be placed there is known beforehand.
 
-A world is a cluster of any size, loaded at random; a plant changes it until one thing is missing,
-and says which facts, all of them and no other, an explanation has to name.
+A plant changes a world until one thing is missing, and says which facts, all of them and no other,
+an explanation has to name.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from random import Random
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeAlias
 
 from batchsched.explain.subject import Subject
-from batchsched.snapshot.group import PodGroup
 from batchsched.snapshot.node import Taint
-from batchsched.snapshot.pod import ClaimRef, Disk, HostPort, Pod
+from batchsched.snapshot.pod import ClaimRef, Disk, HostPort
 from batchsched.snapshot.snapshot import Snapshot
-from batchsched.snapshot.storage import (
-    READ_WRITE_ONCE_POD,
-    CSINode,
-    PersistentVolume,
-    PersistentVolumeClaim,
-)
+from batchsched.snapshot.storage import READ_WRITE_ONCE_POD, CSINode
 from tests.builders import (
+    GIB,
     HOSTNAME,
     ZONE,
-    make_node,
     make_pod,
-    make_replicas,
-    make_snapshot,
     node_term,
     pod_term,
     requirement,
     spread,
 )
+from tests.explain.world import DRIVER, GPU, RACK, World, bound
 
-GPU, RACK, DRIVER = "nvidia.com/gpu", "rack", "csi.example.com"
-GIB = 1024**3
 POD, GROUP = Subject("pod", "default", "x"), Subject("podgroup", "default", "gang")
 TEAM = Taint("team", "a", "NoSchedule")
-RACK_NODES = 20
-
-
-@dataclass
-class World:
-    """A cluster in zones and racks, some of it loaded; what is planted goes on top."""
-
-    random: Random
-    size: int
-    loads: int = 1
-    """Running pods on a node, at most."""
-    nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
-    pods: list[Pod] = field(default_factory=list)
-    storage: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        draw = self.random
-        racks = max(self.size // RACK_NODES, 3)
-        for i in range(self.size):
-            labels = {ZONE: f"z{i % 2}", RACK: f"r{i % racks}", "disk": "ssd"}
-            self.nodes[f"n{i:04}"] = {"labels": labels, "cpu": 8000, "resources": {GPU: 2}}
-            for k in range(draw.randint(0, self.loads)):
-                load = draw.randint(1, 3) * 500
-                self.pods.append(make_pod(f"load-{i:04}-{k}", node=f"n{i:04}", cpu=load))
-
-    @property
-    def names(self) -> list[str]:
-        """Of the nodes."""
-        return list(self.nodes)
-
-    def some(self, least: int = 1, most: int | None = None) -> list[str]:
-        """Some of the nodes, drawn."""
-        count = self.random.randint(least, most or max(self.size // 2, least))
-        return sorted(self.random.sample(self.names, count))
-
-    def everywhere(self, name: str, **fields: Any) -> None:
-        """A running pod on each node."""
-        self.pods += [make_pod(f"{name}-{n}", node=n, **fields) for n in self.nodes]
-
-    def asked(self, **fields: Any) -> Snapshot:
-        """The cluster and the one pod to be placed."""
-        return self._made(make_pod("x", labels={"app": "x"}, **{"cpu": 1000, **fields}))
-
-    def gang(
-        self, count: int, *, labels: Any = None, rack: bool = False, **fields: Any
-    ) -> Snapshot:
-        """The cluster and a gang of so many, all of which it needs."""
-        topology = RACK if rack else None
-        group = PodGroup("batchsched.io", "default", "gang", count, required_topology=topology)
-        pods = make_replicas(count, "g", labels={"app": "g"}, **fields)
-        return self._made(*pods, groups={group: pods})
-
-    def _made(self, *pods: Pod, **fields: Any) -> Snapshot:
-        nodes: Iterator[Any] = (make_node(name, **own) for name, own in self.nodes.items())
-        return make_snapshot(nodes, [*self.pods, *pods], **self.storage, **fields)
-
 
 Plant: TypeAlias = Callable[[World], Snapshot]
 
@@ -253,24 +187,51 @@ def claim_is_not_there(world: World) -> Snapshot:
 
 def claim_is_anothers(world: World) -> Snapshot:
     """A claim for one pod, which has it."""
-    world.storage = _bound("data", modes=(READ_WRITE_ONCE_POD,))
+    world.storage = bound("data", modes=(READ_WRITE_ONCE_POD,))
     world.pods.append(make_pod("user", node=world.names[-1], claims=(ClaimRef("data"),)))
     return world.asked(claims=(ClaimRef("data"),))
 
 
 def volume_is_elsewhere(world: World) -> Snapshot:
     """Two facts that conflict only together: the volume is in z0, and the pod must go to z1."""
-    world.storage = _bound("data", zone="z0")
+    world.storage = bound("data", zone="z0")
     return world.asked(claims=(ClaimRef("data"),), node_selector={ZONE: "z1"})
 
 
 def no_more_attachments(world: World) -> Snapshot:
     """Each node has attached as many volumes as it can."""
-    world.storage = _bound("data", *(f"c-{n}" for n in world.nodes))
+    world.storage = bound("data", *(f"c-{n}" for n in world.nodes))
     limits = ((DRIVER, 1),)
     world.storage["csi_nodes"] = tuple(CSINode(n, drivers=limits) for n in world.nodes)
     world.pods += [make_pod(f"u-{n}", node=n, claims=(ClaimRef(f"c-{n}"),)) for n in world.nodes]
     return world.asked(claims=(ClaimRef("data"),))
+
+
+def one_claim_for_two(world: World) -> Snapshot:
+    """A gang whose members mount a claim that one pod may have."""
+    world.storage = bound("data", modes=(READ_WRITE_ONCE_POD,))
+    return world.gang(2, cpu=100, claims=(ClaimRef("data"),))
+
+
+def devices_are_not_allocated(world: World) -> Snapshot:
+    """A claim for devices that nobody made."""
+    return world.asked(resource_claims=(("gpu", "shared", None),))
+
+
+def ports_of_a_gang(world: World) -> Snapshot:
+    """Three facts: a port for each, on few nodes, of which there is one too few."""
+    names = world.some(1, min(world.size - 1, 12))
+    for name in names:
+        world.nodes[name]["labels"]["only"] = "here"
+    port = HostPort(443)
+    return world.gang(len(names) + 1, host_ports=(port,), node_selector={"only": "here"})
+
+
+def others_come_first(world: World) -> Snapshot:
+    """The cluster has room, but pending pods of higher priority take all of it."""
+    gpus = {GPU: 2}
+    world.pods += [make_pod(f"first-{n}", priority=5, requests=gpus) for n in world.nodes]
+    return world.asked(requests={GPU: 1})
 
 
 def gang_too_large(world: World) -> Snapshot:
@@ -306,41 +267,6 @@ def gang_on_one_taint(world: World) -> Snapshot:
     return world.gang(3, node_selector={"only": "here"}, cpu=100)
 
 
-def _bound(
-    *names: str, modes: tuple[str, ...] = ("ReadWriteOnce",), zone: str = ""
-) -> dict[str, Any]:
-    """Claims with their volumes, in one zone or anywhere."""
-    at = (node_term(requirement(ZONE, "In", zone)),) if zone else None
-    claims = [
-        PersistentVolumeClaim(
-            "default",
-            name,
-            f"uid-{name}",
-            storage_class="fast",
-            volume_name=f"v-{name}",
-            bound=True,
-            phase="Bound",
-            access_modes=modes,
-        )
-        for name in sorted(names)
-    ]
-    volumes = [
-        PersistentVolume(
-            f"v-{each.name}",
-            storage_class="fast",
-            capacity_bytes=GIB,
-            access_modes=modes,
-            node_affinity=at,
-            claim=(each.namespace, each.name, each.uid),
-            phase="Bound",
-            driver=DRIVER,
-            handle=each.name,
-        )
-        for each in claims
-    ]
-    return {"claims": tuple(claims), "volumes": tuple(volumes)}
-
-
 CAUSES: dict[Plant, tuple[str, ...]] = {
     no_room: ("capacity",),
     no_gpus_left: ("capacity",),
@@ -367,6 +293,10 @@ CAUSES: dict[Plant, tuple[str, ...]] = {
     claim_is_anothers: ("volume-claim",),
     volume_is_elsewhere: ("node-selector", "volume-claim"),
     no_more_attachments: ("volume-claim",),
+    one_claim_for_two: ("gang-minimum", "volume-claim"),
+    devices_are_not_allocated: ("device-claim",),
+    ports_of_a_gang: ("gang-minimum", "host-port", "node-selector"),
+    others_come_first: ("capacity",),
     gang_too_large: ("capacity", "gang-minimum"),
     one_rack_short: ("capacity", "gang-minimum", "gang-topology"),
     gang_that_is_not_there: ("gang-minimum",),

@@ -5,16 +5,18 @@ from random import Random
 
 import pytest
 
-from batchsched.explain.explaining import explain
+from batchsched.explain.explaining import Finding, explain, find_out
 from batchsched.explain.explanation import Explanation
-from batchsched.explain.question import Means
+from batchsched.explain.question import Answer, Means
 from batchsched.explain.subject import Subject
 from batchsched.profile import default_profile
 from batchsched.scheduler import Limits, schedule
 from batchsched.snapshot.allowance import Allowance
 from batchsched.snapshot.group import PodGroup
+from batchsched.snapshot.node import Taint
 from batchsched.snapshot.snapshot import Snapshot, pending
 from tests.builders import (
+    GIB,
     ZONE,
     make_node,
     make_pod,
@@ -105,6 +107,46 @@ def test_pods_that_need_not_be_together_are_asked_about_as_a_whole() -> None:
     group = PodGroup("batchsched.io", "default", "gang")
     said = why(make_snapshot([make_node()], pods, groups={group: pods}), "gang", group=True)
     assert {fact.kind for fact in said.facts} == {"gang-minimum", "capacity"}
+
+
+def helps(found: Finding) -> list[str]:
+    """What the remedies say; each is tried again."""
+    assert found.question is not None
+    for remedy in found.remedies:
+        question, snapshot = remedy.tried(found.question, found.snapshot)
+        assert question.ask(snapshot, seed=5) is Answer.YES
+    return [remedy.message for remedy in found.remedies]
+
+
+def test_what_has_several_causes_is_told_what_to_do_together() -> None:
+    """Each of three facts is enough to keep it out, so that no single one of them helps."""
+    node = make_node(taints=[Taint("team", "a", "NoSchedule")])
+    pod = make_pod(cpu=9000, memory=GIB, node_selector={"disk": "tape"})
+    found = find_out(make_snapshot([node], [pod]), Subject("pod", "default", "p1"), MEANS)
+    assert len(found.facts) == 1
+    (said,) = helps(found)
+    assert said.split("; and ") == [
+        "drop this rule: only nodes with disk=tape",
+        "tolerate team=a:NoSchedule, or remove it from its nodes",
+        "ask for 4 cpu instead of 9 cpu",
+    ]
+
+
+def test_two_resources_that_no_node_has_are_both_lowered() -> None:
+    nodes = [make_node(), make_node("n2", cpu=8000, memory=GIB)]
+    pod = make_pod(cpu=9000, memory=40 * GIB)
+    found = find_out(make_snapshot(nodes, [pod]), Subject("pod", "default", "p1"), MEANS)
+    (said,) = helps(found)
+    assert "ask for 8 cpu instead of 9 cpu" in said
+    assert "GiB of memory instead of 40 GiB of memory" in said
+
+
+def test_a_gang_that_is_too_large_and_too_many_starts_smaller_with_less() -> None:
+    pods = make_replicas(4, "g", cpu=9000)
+    group = PodGroup("batchsched.io", "default", "gang", min_count=5)
+    snapshot = make_snapshot([make_node(), make_node("n2")], pods, groups={group: pods})
+    found = find_out(snapshot, Subject("podgroup", "default", "gang"), MEANS)
+    assert any("let the gang start with" in each and "ask for" in each for each in helps(found))
 
 
 def test_other_nodes_have_their_prices_and_the_next_best_comes_first() -> None:
