@@ -71,7 +71,7 @@ def explain(  # noqa: PLR0917 -- one parameter for each option
         end_s=time.monotonic() + time_limit,
         allowance=Allowance(preemption=preemption == "lower-priority"),
     )
-    sys.stdout.write(_printed(explained(snapshot, subject, means), form))
+    sys.stdout.write(printed(explained(snapshot, subject, means), form))
 
 
 def _subject(kind: str, name: str) -> Subject:
@@ -84,7 +84,7 @@ def _subject(kind: str, name: str) -> Subject:
     return Subject("podgroup" if kind == "podgroup" else "pod", namespace, own)
 
 
-def _printed(explanation: Explanation, form: str) -> str:
+def printed(explanation: Explanation, form: str) -> str:
     """The explanation as text."""
     if form in {"table", "wide"}:
         return "\n".join(_lines(explanation, wide=form == "wide")) + "\n"
@@ -105,10 +105,22 @@ def _lines(explanation: Explanation, *, wide: bool) -> list[str]:
     if wide and explanation.pods:
         lines.append(f"  asked about: {', '.join(explanation.pods)}")
     lines += _facts(explanation, wide=wide)
+    return [*lines, *_remedies(explanation), *_alternatives(explanation)]
+
+
+def _remedies(explanation: Explanation) -> Iterator[str]:
+    """What would help, and whether there may be more."""
+    if explanation.status != "Unplaced" or not (explanation.facts or explanation.remedies):
+        return
+    yield ""
     if explanation.remedies:
-        lines += ["", "What would help, cheapest first; each was tried"]
-        lines += [f"  - {remedy.message}" for remedy in explanation.remedies]
-    return lines + _alternatives(explanation)
+        yield "What would help, cheapest first; each was tried"
+    elif explanation.all_remedies:
+        yield "Nothing that was tried would help."
+    for remedy in explanation.remedies:
+        yield f"  - {remedy.message}"
+    if not explanation.all_remedies:
+        yield "  The time was up; more may help (--time-limit)."
 
 
 def _facts(explanation: Explanation, *, wide: bool) -> Iterator[str]:

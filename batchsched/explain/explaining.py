@@ -200,6 +200,7 @@ class _Case:
             pods=self._pods(),
             facts=tuple(_said(words, i) for i in sorted(kept)),
             remedies=tuple(SaidRemedy(kind=r.kind, message=r.message) for r in remedies),
+            all_remedies=self.question.means.left_s > 0,
         )
         return Finding(said, self.snapshot, self.question, core.facts, remedies)
 

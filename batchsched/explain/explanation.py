@@ -55,6 +55,9 @@ class Explanation(_Part):
     pods: tuple[str, ...] = ()
     facts: tuple[SaidFact, ...] = ()
     remedies: tuple[SaidRemedy, ...] = ()
+    """Cheapest first."""
+    all_remedies: bool = False
+    """Whether there was time to look for all."""
     alternatives: tuple[Alternative, ...] = ()
     """Of a pod that is placed, the next best first."""
     all_alternatives: bool = False

@@ -8,6 +8,8 @@ import yaml
 from click.testing import CliRunner, Result
 
 from batchsched.cli import main
+from batchsched.cli.explain import printed
+from batchsched.explain.explanation import Explanation, SaidFact
 
 RACKS = Path(__file__).resolve().parents[2] / "docs" / "examples" / "racks.yaml"
 
@@ -68,3 +70,17 @@ def test_files_and_a_cluster_are_not_asked_at_once() -> None:
     result = run("ml/notebook", RACKS, "--context", "prod")
     assert result.exit_code == 2
     assert "not both" in result.stderr
+
+
+def test_a_pod_that_nothing_helps_is_told_so_and_one_without_time_for_it_as_well() -> None:
+    facts = [SaidFact(rule="VolumeBinding", kind="volume-claim", message="mounts the claim d")]
+    fields = {
+        "subject": "a/b",
+        "status": "Unplaced",
+        "proven": True,
+        "message": "0/1",
+        "facts": facts,
+    }
+    nothing = printed(Explanation(**fields, all_remedies=True), "table")
+    assert nothing.endswith("\n\nNothing that was tried would help.\n")
+    assert printed(Explanation(**fields), "table").endswith("more may help (--time-limit).\n")

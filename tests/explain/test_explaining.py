@@ -1,6 +1,7 @@
 """Who is asked about, alone or after all others, and what is said of who is placed."""
 
 from dataclasses import replace
+from itertools import count
 from random import Random
 
 import pytest
@@ -23,6 +24,7 @@ from tests.builders import (
     make_replicas,
     make_snapshot,
     node_term,
+    pod_term,
     requirement,
 )
 
@@ -204,3 +206,18 @@ def test_a_time_that_is_up_proves_nothing() -> None:
     means = replace(MEANS, end_s=-1.0)
     said = why(make_snapshot([make_node()], [make_pod(cpu=9000)]), "p1", means=means)
     assert not said.proven
+
+
+def test_without_a_proof_in_time_the_message_and_the_bound_are_told() -> None:
+    """A second passes with each look at the clock: what relaxing says is all there is time for."""
+    apart = (pod_term({"app": "g"}, ZONE),)
+    pods = make_replicas(4, "g", labels={"app": "g"}, cpu=100, anti_affinity=apart)
+    group = PodGroup("batchsched.io", "default", "gang", min_count=4)
+    nodes = [make_node(f"n{i}", labels={ZONE: f"z{i % 3}"}) for i in range(30)]
+    seconds = count()
+    limits = Limits(time_limit_s=1.0, workers=1)
+    means = replace(MEANS, clock=lambda: float(next(seconds)), limits=limits, end_s=1e9)
+    said = why(make_snapshot(nodes, pods, groups={group: pods}), "gang", group=True, means=means)
+    assert (said.status, said.proven, said.facts) == ("Unknown", False, ())
+    assert said.message.startswith("0/30 nodes are available: 30 node(s) had no room for the whole")
+    assert "No proof in time; placed/priority=0 ≤ " in said.message

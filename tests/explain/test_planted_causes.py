@@ -1,6 +1,6 @@
 """A cause is planted: it is what gets named, nothing else is, and every help that is told helps.
 
-Small worlds, two for each plant; ``BATCHSCHED_EXPLAIN_CASES`` is how many instead. On 1,000 nodes
+Small worlds, two for each plant; ``PLANTED`` is how many instead. On 1,000 nodes
 it is `make bench ARGS=explain`.
 """
 
@@ -21,7 +21,7 @@ MEANS = Means(
     clock=lambda: 0.0,
     end_s=60.0,
 )
-COUNT = int(os.environ.get("BATCHSCHED_EXPLAIN_CASES", str(2 * len(CAUSES))))
+COUNT = int(os.environ.get("PLANTED", str(2 * len(CAUSES))))
 NODES, LOADS = 7, 2
 
 
