@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from batchsched.explain.facts import on_pods
-from batchsched.explain.question import Answer, PodKey, Question
+from batchsched.explain.question import LEAST_S, Answer, PodKey, Question
 from batchsched.explain.remedy import Remedy
 from batchsched.explain.words import named
 from batchsched.snapshot.pod import Pod
@@ -16,8 +16,9 @@ from batchsched.snapshot.snapshot import Snapshot
 
 USER_PRIORITY_MAX = 1_000_000_000
 """Kubernetes' own: what is above belongs to the system."""
-TRIED_S = 1.5
-"""What it may take to see whom pods would evict: a good plan is enough, a proof is not needed."""
+TRIED_SHARE = 0.33
+"""Of the time that is left, what it may take to see whom pods would evict: a good plan is enough, a
+proof is not needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,7 @@ class Departures:
     def _question(self) -> Question:
         """The question, to be answered sooner."""
         means = self.question.means
-        time_limit_s = min(means.limits.time_limit_s, TRIED_S)
+        time_limit_s = min(means.limits.time_limit_s, max(TRIED_SHARE * means.left_s, LEAST_S))
         limits = replace(means.limits, time_limit_s=time_limit_s)
         return replace(self.question, means=replace(means, limits=limits))
 
