@@ -91,7 +91,8 @@ class Departures:
         remedy = self._among("evict", None, preempting=True)
         gone = self._evictions(remedy)
         if gone:
-            what = f"allow preemption (--preemption lower-priority) of {_names(gone)}"
+            whose = "of" if self.contested is None else "for all that is pending, which evicts"
+            what = f"allow preemption (--preemption lower-priority) {whose} {_names(gone)}"
             yield replace(remedy, message=what)
 
     def _raised(self, *, enough: bool) -> Iterator[Remedy]:

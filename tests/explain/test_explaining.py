@@ -74,6 +74,19 @@ def test_who_comes_after_other_pending_pods_is_told_how_to_go_before_them() -> N
     assert told == ["raise the priority to 5"]
 
 
+def test_preemption_is_for_all_that_is_pending_where_others_come_first() -> None:
+    runs = [make_pod(f"r{i}", cpu=3000, node=f"n{i}", priority=-1) for i in range(2)]
+    pods = [make_pod("a", cpu=3000, priority=4), make_pod("b", cpu=3000)]
+    nodes = [make_node(f"n{i}") for i in range(2)]
+    free = make_node("n2")
+    found = find_out(
+        make_snapshot([*nodes, free], [*runs, *pods]), Subject("pod", "default", "b"), MEANS
+    )
+    told = [each for each in helps(found) if each.startswith("allow preemption")]
+    assert len(told) == 1
+    assert "for all that is pending, which evicts default/r" in told[0]
+
+
 def test_what_belongs_to_the_system_is_not_outranked() -> None:
     runs = make_pod("r", cpu=3000, node="n1", priority=2_000_000_000)
     said = why(make_snapshot([make_node()], [runs, make_pod(cpu=3000)]), "p1")
