@@ -11,7 +11,6 @@ import click
 from batchsched.cli import options
 
 if TYPE_CHECKING:
-    from batchsched.snapshot.snapshot import Snapshot
     from batchsched.whatif.auditing import Audit
 
 
@@ -47,7 +46,7 @@ def audit(  # noqa: PLR0917 -- one parameter for each option
     placed with the evictions and moves that are allowed; moves that are left empty nodes. Nothing
     is written to any cluster.
     """
-    from batchsched.cli.files import load
+    from batchsched.cli.live_snapshot import load_or_read
     from batchsched.cli.profiles import load_profile
     from batchsched.cli.what_if_tables import printed
     from batchsched.scheduler import Limits
@@ -55,7 +54,7 @@ def audit(  # noqa: PLR0917 -- one parameter for each option
     from batchsched.whatif.auditing import audit as audited
 
     allowance, chosen = options.allowance(preemption, moves), load_profile(profile)
-    snapshot = load(snapshots)[0] if snapshots else _live(kubeconfig, context)
+    snapshot = load_or_read(snapshots, kubeconfig, context)
     found = audited(
         snapshot,
         pending(snapshot, scheduler_names),
@@ -68,14 +67,6 @@ def audit(  # noqa: PLR0917 -- one parameter for each option
         _print(found)
     else:
         sys.stdout.write(printed(found, form))
-
-
-def _live(kubeconfig: str | None, context: str | None) -> Snapshot:
-    """The cluster that kubectl would speak to, as it is now."""
-    from batchsched.cli.snapshot import live
-    from batchsched.snapshot.read import read
-
-    return read([("the live cluster", live(kubeconfig, context, redact=False))])
 
 
 def _print(found: Audit) -> None:
