@@ -32,12 +32,10 @@ def listed(snapshot: Snapshot, schedulers: tuple[str, ...]) -> Iterator[Event]:
     """All that a new process has to be told: first who holds a place, then who waits for one."""
     group_of = {key: snapshot.groups[index] for key, index in snapshot.group_of}
     for pod in snapshot.pods:
-        if pod.node is not None:
+        if pod.node is not None and not pod.terminal:
             yield PodHeld(pod.key, pod.uid, group_of.get(pod.key))
     for pod in snapshot.pods:
-        if pod.terminal:
-            yield PodGone(pod.key, pod.uid, succeeded=pod.phase == "Succeeded")
-        elif is_pending(pod, schedulers):
+        if is_pending(pod, schedulers):
             yield PodPending(pod, group_of.get(pod.key))
 
 
@@ -92,7 +90,7 @@ def _of_end(change: PodChange) -> Iterator[Event]:
         if change.new is None:
             yield PodGone(pod.key, pod.uid)
         return
-    yield PodGone(pod.key, pod.uid, succeeded=pod.phase == "Succeeded")
+    yield PodGone(pod.key, pod.uid, pod.phase == "Succeeded", change.group)
     if pod.node is not None:
         yield ClusterChanged(f"pod {pod.full_name} left node {pod.node}")
 

@@ -110,7 +110,8 @@ class Membership:
 
 def _says(pod: Pod) -> tuple[object, ...]:
     """All that a group takes from a member: a binding or a heartbeat does not make it anew."""
-    return (pod.labels, pod.annotations, pod.owner, pod.terminal, pod.spec.scheduler_name)
+    end = (pod.phase, pod.deleting) if pod.terminal else None
+    return (pod.labels, pod.annotations, pod.owner, end, pod.spec.scheduler_name)
 
 
 def _names(pod: Pod, key: Key) -> set[Name]:

@@ -102,13 +102,9 @@ def _kai_problem(group: PodGroup, spec: KaiGroupSpec) -> str | None:
 
 
 def job_size(model: JobModel) -> int:
-    """How many pods of a Job run together: its parallelism, or what is left of its completions."""
-    size = _parallelism(model.spec)
-    completions = model.spec.completions if model.spec else None
-    if completions is None:
-        return size
+    """How many pods of a Job must start together: those that run at once, less who succeeded."""
     done = (model.status and model.status.succeeded) or 0
-    return min(size, max(completions - done, 0))
+    return max(_at_once(model.spec) - done, 0)
 
 
 def job_set_size(model: JobSetModel) -> int:
@@ -116,10 +112,12 @@ def job_set_size(model: JobSetModel) -> int:
     jobs = (model.spec and model.spec.replicated_jobs) or []
     return sum(
         (1 if job.replicas is None else job.replicas)
-        * _parallelism(job.template.spec if job.template else None)
+        * _at_once(job.template.spec if job.template else None)
         for job in jobs
     )
 
 
-def _parallelism(spec: JobSpecModel | None) -> int:
-    return 1 if spec is None or spec.parallelism is None else spec.parallelism
+def _at_once(spec: JobSpecModel | None) -> int:
+    """How many pods a Job runs at once, when it starts."""
+    size = 1 if spec is None or spec.parallelism is None else spec.parallelism
+    return size if spec is None or spec.completions is None else min(size, spec.completions)

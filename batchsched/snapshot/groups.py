@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from batchsched.snapshot.finished import finished
 from batchsched.snapshot.group import PodGroup
 from batchsched.snapshot.pod import OwnerRef, Pod
 from batchsched.snapshot.pod_gangs import (
@@ -169,16 +170,24 @@ def _owner_key(pod: Pod, labels: dict[str, str], declared: Declared) -> Key:
 def group_made(key: Key, members: list[Pod], declared: Declared) -> PodGroup:
     """One group: what its object says, what its members add, and what is wrong with it."""
     live = [pod for pod in members if not pod.terminal] or members
-    group = declared.groups.get(key) or _from_members(key, members, live, declared)
+    group = declared.groups.get(key) or _from_members(key, live, declared)
     required, conflict = _topology(live, REQUIRED_TOPOLOGY, KAI_REQUIRED_TOPOLOGY)
     preferred, other_conflict = _topology(live, PREFERRED_TOPOLOGY, KAI_PREFERRED_TOPOLOGY)
     problem = group.problem or conflict or other_conflict
     return replace(
-        with_parts(group, live),
+        with_parts(_less_finished(group, members), live),
         required_topology=group.required_topology or required,
         preferred_topology=group.preferred_topology or preferred,
         problem=problem or _two_topologies(group, required) or _schedulers(live),
     )
+
+
+def _less_finished(group: PodGroup, members: list[Pod]) -> PodGroup:
+    """What a group still needs; a Job counts its own, also those that are no more."""
+    if group.api == JOB:
+        return group
+    least = max(group.min_count - len(finished(members, group.min_count)), 0)
+    return replace(group, min_count=least)
 
 
 def _topology(members: list[Pod], *marks: str) -> tuple[str | None, str | None]:
@@ -187,7 +196,7 @@ def _topology(members: list[Pod], *marks: str) -> tuple[str | None, str | None]:
     return next((each for each in found if each[0] is not None), (None, None))
 
 
-def _from_members(key: Key, members: list[Pod], live: list[Pod], declared: Declared) -> PodGroup:
+def _from_members(key: Key, live: list[Pod], declared: Declared) -> PodGroup:
     """A group without an object of its own."""
     namespace, name, api = key
     group = PodGroup(api, namespace, name)
@@ -196,7 +205,7 @@ def _from_members(key: Key, members: list[Pod], live: list[Pod], declared: Decla
     if api == OWN and any(dict(pod.annotations).get(GANG) == OWNER for pod in live):
         return replace(group, problem=_no_owner(group))
     if api in DIALECTS:
-        return of_pods(group, members, live)
+        return of_pods(group, live)
     return replace(group, problem=missing(group))
 
 

@@ -114,13 +114,12 @@ def lws_group(labels: Words) -> str | None:
     return "-".join(part for part in parts if part) if all(parts[:2]) else None
 
 
-def of_pods(group: PodGroup, members: Sequence[Pod], live: Sequence[Pod]) -> PodGroup:
+def of_pods(group: PodGroup, live: Sequence[Pod]) -> PodGroup:
     """What the pods of a gang say about it.
 
     Args:
         group: Its identity.
-        members: All of its pods.
-        live: Those that have not ended, or all where all have.
+        live: Its pods, those that have not ended, or all where all have.
     """
     if group.api == YUNIKORN:
         return _of_tasks(group, live)
@@ -134,8 +133,6 @@ def of_pods(group: PodGroup, members: Sequence[Pod], live: Sequence[Pod]) -> Pod
         problem += f'"{text}"' if text else "missing"
         problem += "; write a whole number from 1 on its pods"
         return replace(group, problem=conflict or problem)
-    if group.api == KUEUE:  # its total counts those that are done, too
-        count = max(count - sum(pod.phase == "Succeeded" for pod in members), 0)
     problems = _koordinator_problem(group, live, count) if group.api == KOORDINATOR else None
     return replace(group, min_count=count, problem=problems)
 

@@ -131,3 +131,18 @@ def test_a_snapshot_is_the_same_object_until_something_changes(cluster: SimClust
     assert cluster.snapshot() is first
     created(cluster)
     assert cluster.snapshot() is not first
+
+
+def test_a_lost_member_is_replaced_though_others_have_succeeded(cluster: SimCluster) -> None:
+    notes = (("batchsched.io/gang", "g"), ("batchsched.io/min-available", "3"))
+    for name, duration_s in (("a", 1.0), ("b", 1.0), ("c", None)):
+        pod = cluster.create(make_pod(name, pod={"annotations": notes}), duration_s)
+        assert cluster.bind(binding(pod)) is None
+    cluster.clock.advance(START_DELAY_S + 1.0)
+    cluster.remove(("default", "c"))
+    cluster.changes()
+    cluster.create(make_pod("c-again", pod={"annotations": notes}), None)
+    (change,) = cluster.changes()
+    assert isinstance(change, PodChange)
+    (group,) = cluster.snapshot().groups
+    assert (change.group, group.min_count) == (group, 1)
