@@ -100,7 +100,7 @@ class Remedies:
         most, index = self.words.most, self.question.group
         if not most or index is None or all(f.kind != "gang-minimum" for f in self.core.facts):
             return
-        change = on_group(index, min_count=most)
+        change = on_group(index, min_count=most, parts=())
         minimum = self.snapshot.groups[index].min_count
         if most < minimum and self._helps(change):
             yield Remedy(

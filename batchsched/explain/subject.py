@@ -6,6 +6,7 @@ from typing import Literal
 from batchsched.explain.facts import on_group
 from batchsched.explain.question import Means, PodKey, Question
 from batchsched.snapshot.errors import InputError
+from batchsched.snapshot.parts import lack
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.snapshot import Snapshot, holding, pending
 
@@ -70,10 +71,9 @@ def question_about_group(
     waiting = frozenset(pod.key for pod in pending(snapshot).pods) & members
     if not waiting:
         return None
-    running = sum(pod.key in members and not pod.deleting for pod in holding(snapshot))
-    group = snapshot.groups[index]
-    if running >= group.min_count:
-        snapshot = on_group(index, min_count=running + len(waiting))(snapshot)
+    running = [p for p in holding(snapshot) if p.key in members and not p.deleting]
+    if lack(snapshot.groups[index], running) is None:
+        snapshot = on_group(index, min_count=len(running) + len(waiting))(snapshot)
     return snapshot, Question(waiting, index, None, means)
 
 
@@ -82,9 +82,9 @@ def question_about_pod(snapshot: Snapshot, pod: Pod, means: Means) -> Question:
     index = dict(snapshot.group_of).get(pod.key)
     if index is not None:
         members = _members(snapshot, index)
-        running = sum(p.key in members and not p.deleting for p in holding(snapshot))
+        running = [p for p in holding(snapshot) if p.key in members and not p.deleting]
         group = snapshot.groups[index]
-        if running < group.min_count or group.problem is not None:
+        if lack(group, running) is not None or group.problem is not None:
             waiting = frozenset(p.key for p in pending(snapshot).pods) & members
             return Question(waiting, index, pod.key, means)
     return Question(frozenset({pod.key}), None, pod.key, means)

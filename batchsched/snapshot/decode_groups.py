@@ -16,7 +16,12 @@ from batchsched.snapshot.api_groups import (
 from batchsched.snapshot.decode_cluster import namespace
 from batchsched.snapshot.group import PodGroup
 from batchsched.snapshot.groups import VOLCANO
-from batchsched.snapshot.pod_gangs import KOORDINATOR_GROUPS, PROBLEM, together_with_others
+from batchsched.snapshot.pod_gangs import (
+    KOORDINATOR_GROUPS,
+    PROBLEM,
+    together_with_others,
+    with_parts,
+)
 
 
 def kubernetes_group(model: KubernetesGroupModel, api: str) -> PodGroup:
@@ -62,11 +67,8 @@ def member_group(model: MemberGroupModel, api: str) -> PodGroup:
     group = PodGroup(api, namespace(meta), meta.name, (spec and spec.min_member) or 0)
     others = (meta.annotations or {}).get(KOORDINATOR_GROUPS)
     parts = spec.min_task_member if spec is not None and api == VOLCANO else None
-    return replace(
-        group,
-        parts=tuple(sorted((parts or {}).items())),
-        problem=together_with_others(group, others) or _known(model),
-    )
+    group = replace(group, problem=together_with_others(group, others) or _known(model))
+    return with_parts(group, [*(parts or {}).items()])
 
 
 def kai_group(model: KaiGroupModel, api: str) -> PodGroup:
@@ -76,9 +78,7 @@ def kai_group(model: KaiGroupModel, api: str) -> PodGroup:
     parts = [(each.name, each.min_member or 0) for each in spec.sub_groups or ()]
     level = spec.topology_constraint
     return replace(
-        group,
-        min_count=max(group.min_count, sum(least for _, least in parts)),
-        parts=tuple(sorted(parts)),
+        with_parts(group, parts),
         required_topology=(level and level.required_topology_level) or None,
         preferred_topology=(level and level.preferred_topology_level) or None,
         problem=_kai_problem(group, spec) or _known(model),

@@ -4,6 +4,7 @@ Gangs that stand on annotations of their pods need no object; one that was said 
 get none, or it would exist when it is read again.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ from batchsched.snapshot.groups import (
     VOLCANO,
     missing,
 )
+from batchsched.snapshot.parts import part_of
 from batchsched.snapshot.pod import OwnerRef, Pod
 from batchsched.snapshot.pod_gangs import PROBLEM
 from batchsched.snapshot.snapshot import Snapshot
@@ -33,8 +35,17 @@ def group_objects(snapshot: Snapshot) -> Iterator[Object]:
     for g, group in enumerate(snapshot.groups):
         if group.problem != missing(group):
             done = finished(ended.get(g, []), group.min_count) if group.api != JOB else []
-            yield from _object(replace(group, min_count=group.min_count + len(done)))
+            yield from _object(_as_it_was(group, done))
     yield from _jobs_of_job_sets(snapshot)
+
+
+def _as_it_was(group: PodGroup, done: list[Pod]) -> PodGroup:
+    """A group before members of it succeeded."""
+    if not done:
+        return group
+    of_part = Counter(part_of(group, pod) for pod in done)
+    parts = tuple((part, least + of_part[part]) for part, least in group.parts)
+    return replace(group, min_count=group.min_count + len(done), parts=parts)
 
 
 def _ended(snapshot: Snapshot) -> dict[int, list[Pod]]:

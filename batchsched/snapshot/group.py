@@ -13,8 +13,7 @@ class PodGroup:
     one by one. ``problem`` says why the group cannot be scheduled whatever the room (it does not
     exist, its members contradict each other), or is ``None``. ``priority`` is that of all members,
     where the group has one. Of a group that ``goes_whole`` nobody may be evicted alone. ``parts``
-    are the minimums of kinds of members, until the members are known: then they are in
-    ``min_count``.
+    are the minimums of kinds of members, by name; ``min_count`` is never less than their sum.
     """
 
     api: str

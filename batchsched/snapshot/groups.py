@@ -5,12 +5,14 @@ scheduled whatever the room (it does not exist, its members contradict each othe
 with a ``problem`` that says what to mend: its pods wait for that, and the other pods do not.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from batchsched.snapshot.finished import finished
 from batchsched.snapshot.group import PodGroup
+from batchsched.snapshot.parts import part_of
 from batchsched.snapshot.pod import OwnerRef, Pod
 from batchsched.snapshot.pod_gangs import (
     DIALECTS,
@@ -175,7 +177,7 @@ def group_made(key: Key, members: list[Pod], declared: Declared) -> PodGroup:
     preferred, other_conflict = _topology(live, PREFERRED_TOPOLOGY, KAI_PREFERRED_TOPOLOGY)
     problem = group.problem or conflict or other_conflict
     return replace(
-        with_parts(_less_finished(group, members), live),
+        _less_finished(group, members),
         required_topology=group.required_topology or required,
         preferred_topology=group.preferred_topology or preferred,
         problem=problem or _two_topologies(group, required) or _schedulers(live),
@@ -186,8 +188,10 @@ def _less_finished(group: PodGroup, members: list[Pod]) -> PodGroup:
     """What a group still needs; a Job counts its own, also those that are no more."""
     if group.api == JOB:
         return group
-    least = max(group.min_count - len(finished(members, group.min_count)), 0)
-    return replace(group, min_count=least)
+    done = finished(members, group.min_count)
+    of_part = Counter(part_of(group, pod) for pod in done) if group.parts else {}
+    left = [(part, least - of_part.get(part, 0)) for part, least in group.parts]
+    return with_parts(replace(group, min_count=max(group.min_count - len(done), 0)), left)
 
 
 def _topology(members: list[Pod], *marks: str) -> tuple[str | None, str | None]:

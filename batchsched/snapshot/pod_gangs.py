@@ -6,12 +6,13 @@ that start only together with others) is a problem of the gang, so its pods wait
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from batchsched.snapshot.group import PodGroup
 from batchsched.snapshot.labels import integer
+from batchsched.snapshot.parts import VOLCANO_TASK, YUNIKORN_TASK
 from batchsched.snapshot.pod import Pod
 
 OWN, KOORDINATOR, YUNIKORN, KUEUE, LWS, KAI_BATCH = (
@@ -34,10 +35,7 @@ KOORDINATOR_LABEL, KOORDINATOR_MIN_LABEL = (
     "pod-group.scheduling.sigs.k8s.io/min-available",
 )
 KUEUE_NAME, KUEUE_TOTAL = "kueue.x-k8s.io/pod-group-name", "kueue.x-k8s.io/pod-group-total-count"
-YUNIKORN_TASK, YUNIKORN_TASKS = (
-    "yunikorn.apache.org/task-group-name",
-    "yunikorn.apache.org/task-groups",
-)
+YUNIKORN_TASKS = "yunikorn.apache.org/task-groups"
 YUNIKORN_APPS = ("yunikorn.apache.org/app-id", "applicationId")
 KAI_MIN = "kai.scheduler/batch-min-member"
 LWS_NAME, LWS_GROUP, LWS_REVISION, LWS_SIZE = (
@@ -48,7 +46,6 @@ LWS_NAME, LWS_GROUP, LWS_REVISION, LWS_SIZE = (
 )
 PROBLEM = "batchsched.io/problem"
 """On a group of a recorded snapshot: what was wrong with it, which its other fields do not say."""
-VOLCANO_TASK, KAI_SUBGROUP = "volcano.sh/task-spec", "kai.scheduler/subgroup-name"
 GANG_ANNOTATIONS = frozenset(
     {
         KOORDINATOR_NAME,
@@ -178,11 +175,12 @@ def _of_tasks(group: PodGroup, members: Sequence[Pod]) -> PodGroup:
         problem = f"{said}; write a list of objects with name and minMember on its pods"
         return replace(group, problem=conflict or problem)
     known = {task for task, _ in tasks}
-    strange = sorted(set(filter(None, map(_task, members))) - known)
+    named = {value for pod in members for key, value in pod.annotations if key == YUNIKORN_TASK}
+    strange = sorted(named - known - {""})
     if strange:
         problem = f'{YUNIKORN_TASKS} of application {name} has no task group "{strange[0]}"; add it'
         return replace(group, problem=problem)
-    return replace(group, min_count=sum(least for _, least in tasks), parts=tasks)
+    return with_parts(group, tasks)
 
 
 def _parsed(text: str) -> Any:
@@ -207,36 +205,11 @@ def _tasks(found: Any) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(tasks.items()))
 
 
-def _task(pod: Pod) -> str | None:
-    return dict(pod.annotations).get(YUNIKORN_TASK)
-
-
-def _kai_subgroup(pod: Pod) -> str | None:
-    return dict(pod.labels).get(KAI_SUBGROUP)
-
-
-def _volcano_task(pod: Pod) -> str | None:
-    return dict(pod.annotations).get(VOLCANO_TASK)
-
-
-_PART_OF: dict[str, Callable[[Pod], str | None]] = {
-    YUNIKORN: _task,
-    "scheduling.run.ai": _kai_subgroup,
-    "scheduling.volcano.sh": _volcano_task,
-}
-
-
-def with_parts(group: PodGroup, members: Sequence[Pod]) -> PodGroup:
-    """The minimums of parts as one of the whole: so many members that each part must have its own.
-
-    Of any ``n - n_p + m_p`` members of ``n``, at least ``m_p`` are of the part with ``n_p`` pods.
-    Exact for one part, and where no part has more pods than it needs; else it asks for more.
-    """
-    if not group.parts or not members:
-        return group
-    of = [_PART_OF[group.api](pod) for pod in members]
-    needed = [len(of) - of.count(part) + least for part, least in group.parts if least]
-    return replace(group, min_count=max([group.min_count, *needed]), parts=())
+def with_parts(group: PodGroup, parts: Sequence[tuple[str, int]]) -> PodGroup:
+    """A group with minimums of its parts, which are a minimum of the whole together."""
+    asked = tuple(sorted((name, least) for name, least in parts if least > 0))
+    together = sum(least for _, least in asked)
+    return replace(group, min_count=max(group.min_count, together), parts=asked)
 
 
 def agreed(members: Sequence[Pod], mark: str) -> Agreement:

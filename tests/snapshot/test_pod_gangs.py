@@ -114,7 +114,8 @@ def test_an_application_of_yunikorn_needs_all_its_task_groups() -> None:
     found = snapshot_of(
         yunikorn("d", "driver", wanted), yunikorn("w-0", "worker"), yunikorn("w-1", "worker")
     )
-    assert only(found) == PodGroup(YUNIKORN, "default", "g", 3)
+    parts = (("driver", 1), ("worker", 2))
+    assert only(found) == PodGroup(YUNIKORN, "default", "g", 3, parts=parts)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +154,8 @@ def test_the_subgroups_of_kai_are_counted_together() -> None:
     subgroups = [{"name": "leader", "minMember": 1}, {"name": "workers", "minMember": 2}]
     declared = group(KAI, "v2alpha2", minMember=1, subGroups=subgroups)
     pods = [kai("l", "leader"), *(kai(f"w-{n}", "workers") for n in range(2))]
-    assert only(snapshot_of(*pods, declared)) == PodGroup(KAI, "default", "g", 3)
+    parts = (("leader", 1), ("workers", 2))
+    assert only(snapshot_of(*pods, declared)) == PodGroup(KAI, "default", "g", 3, parts=parts)
 
 
 @pytest.mark.parametrize(
@@ -202,12 +204,15 @@ def volcano(name: str, task: str) -> Raw:
 
 def test_every_task_of_volcano_has_its_minimum() -> None:
     declared = group(VOLCANO, minMember=3, minTaskMember={"ps": 1, "worker": 2})
-    exact = [volcano("p", "ps"), volcano("w-0", "worker"), volcano("w-1", "worker")]
-    assert only(snapshot_of(*exact, declared)) == PodGroup(VOLCANO, "default", "g", 3)
-    more = only(snapshot_of(*exact, volcano("w-2", "worker"), declared))
-    assert more.min_count == 4, "three of four might be the workers"
-    lacking = only(snapshot_of(*exact[1:], volcano("w-2", "worker"), declared))
-    assert lacking.min_count == 4, "three workers are not enough"
+    found = only(snapshot_of(volcano("p", "ps"), volcano("w-0", "worker"), declared))
+    assert (found.min_count, found.parts) == (3, (("ps", 1), ("worker", 2)))
+
+
+def test_a_task_that_succeeded_is_needed_no_more() -> None:
+    declared = group(VOLCANO, minMember=4, minTaskMember={"ps": 1, "worker": 2})
+    done = volcano("w-0", "worker") | {"status": {"phase": "Succeeded"}}
+    found = only(snapshot_of(volcano("p", "ps"), done, volcano("w-1", "worker"), declared))
+    assert (found.min_count, found.parts) == (3, (("ps", 1), ("worker", 1)))
 
 
 def test_both_annotations_of_volcano_name_its_group() -> None:
