@@ -2,7 +2,7 @@
 
 Source: FORMULATION §C8. Members that run already count; where they alone are enough, or with one
 more, the others may come one by one. Parts of a group (a leader, its workers) may have minimums of
-their own; then all of them hold, or nobody is placed.
+their own; then all of them hold, or nobody is placed. A union of groups is admitted as one.
 """
 
 from collections import Counter
@@ -23,8 +23,11 @@ from batchsched.snapshot.snapshot import Snapshot
 from batchsched.solver.model import IntArray, Model
 from batchsched.solver.sums import Entries, numbered
 
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
 Needs: TypeAlias = dict[str | None, int]
 """How many more members each part needs; ``None``: all parts together."""
+Sets: TypeAlias = list[tuple[BoolArray, int]]
+"""Which of some classes have to give how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +40,15 @@ class Gang:
         """Group by group: there are few, of few classes each."""
         problem = model.problem
         room = np.minimum(problem.upper.sum(axis=1, dtype=np.int64), problem.class_size)
-        for gang, members in _coming(problem):
-            parts: list[str | None] = [part for part, _ in gang.group.parts]
-            there = dict(zip(parts, gang.running_of, strict=True))
-            needs = _needs(gang.group, gang.running, there)
-            self._post_group(model, _with_room(members, room), room, needs)
+        for union in _unions(problem):
+            classes = np.array(sorted(c for _, members in union for c in members), dtype=np.int64)
+            classes = classes[room[classes] > 0]
+            sets = [
+                each
+                for gang, members in union
+                for each in _sets(problem, classes, np.isin(classes, members), _missing(gang))
+            ]
+            self._post_group(model, classes, room, sets)
         self._post_running(model, room)
 
     def _post_running(self, model: Model, room: IntArray) -> None:
@@ -58,16 +65,19 @@ class Gang:
             for c in seats:
                 there[_part(problem.classes[c])] -= problem.classes[c].size
             needs = _needs(about, there.total(), there)
-            classes = sorted([*seats, *coming.get(about.key, [])])
-            self._post_group(model, _with_room(classes, room), room, needs)
+            classes = np.array(sorted([*seats, *coming.get(about.key, [])]), dtype=np.int64)
+            classes = classes[room[classes] > 0]
+            everyone = np.ones(len(classes), dtype=np.bool_)
+            sets = _sets(problem, classes, everyone, needs)
+            self._post_group(model, classes, room, sets)
 
-    def _post_group(self, model: Model, classes: IntArray, room: IntArray, needs: Needs) -> None:
+    def _post_group(self, model: Model, classes: IntArray, room: IntArray, sets: Sets) -> None:
         """``sum of a class <= room a``, ``sum of all >= need a``, with a "the group is admitted".
 
         The same for each part. Of each class at least what the others cannot make up for: that is
         the tighter relaxation.
         """
-        most, sets = room[classes], _sets(model.problem, classes, needs)
+        most = room[classes]
         if not len(classes) or all(need <= 1 and of_set.all() for of_set, need in sets):
             return
         count = len(classes)
@@ -115,6 +125,8 @@ class Gang:
             if problem is None and (lacking := lack(about, members)) is not None:
                 problem = f"{lacking.there} of the {lacking.needed} members{lacking.of_part}"
                 problem += " that it needs"
+            if problem is None:
+                problem = _forsaken(state, about, placed)
             if problem is not None:
                 message = f"pod group {about.namespace}/{about.name}: {problem}"
                 yield Violation(self.name, first.pod.full_name, first.node.name, message)
@@ -152,26 +164,49 @@ def _needs(group: PodGroup, running: int, of_part: Mapping[str | None, int]) -> 
     return needs
 
 
-def _with_room(classes: list[int], room: IntArray) -> IntArray:
-    """The classes that have a place at all."""
-    members = np.array(classes, dtype=np.int64)
-    return members[room[members] > 0]
+def _missing(gang: ProblemGang) -> Needs:
+    """How many pods a gang needs, beside its members that run."""
+    parts: list[str | None] = [part for part, _ in gang.group.parts]
+    return _needs(gang.group, gang.running, dict(zip(parts, gang.running_of, strict=True)))
 
 
-def _sets(
-    problem: Problem, classes: IntArray, needs: Needs
-) -> list[tuple[npt.NDArray[np.bool_], int]]:
-    """Which of the classes have to give how many; the whole where its parts do not say it all."""
+def _sets(problem: Problem, classes: IntArray, own: BoolArray, needs: Needs) -> Sets:
+    """Which of the classes have to give how many; the whole where its parts do not say it all.
+
+    Args:
+        problem: The problem.
+        classes: The classes, of a union perhaps.
+        own: Which of them are of the group.
+        needs: What the group needs.
+    """
     of = [_part(problem.classes[c]) for c in classes.tolist()]
     found = [
-        (np.array([each == part for each in of], dtype=np.bool_), need)
+        (own & np.array([each == part for each in of], dtype=np.bool_), need)
         for part, need in needs.items()
         if part is not None and need > 0
     ]
     whole = needs[None]
     if whole > sum(need for _, need in found):
-        found.append((np.ones(len(of), dtype=np.bool_), whole))
+        found.append((own, whole))
     return found
+
+
+def _unions(problem: Problem) -> list[list[tuple[ProblemGang, list[int]]]]:
+    """The gangs of the window that start together, most of them alone."""
+    found: dict[tuple[str, str, str], list[tuple[ProblemGang, list[int]]]] = {}
+    for gang, members in _coming(problem):
+        found.setdefault(gang.group.unit, []).append((gang, members))
+    return list(found.values())
+
+
+def _forsaken(state: FinalState, about: PodGroup, placed: Mapping[int, list[Placed]]) -> str | None:
+    """Which group of its union does not start with a group."""
+    for group, other in enumerate(state.snapshot.groups) if about.union else ():
+        if other.key in about.union:
+            there = [*state.running_members[group], *(p.pod for p in placed.get(group, ()))]
+            if other.problem is not None or lack(other, there) is not None:
+                return f"pod group {other.namespace}/{other.name} does not start with it"
+    return None
 
 
 def _halved(state: FinalState) -> Iterator[Violation]:

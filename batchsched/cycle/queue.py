@@ -125,13 +125,14 @@ class Queue:
         entry = self.entries.pop(key, None)
         self.ready.pop(key, None)
         known = entry.group if entry is not None else self.held.get(key, ("", None))[1]
-        name = group.key if group is not None else known
+        name = group.unit if group is not None else known
         self.held[key] = (uid, name)
         if name is None:
             return
-        members = self.groups.setdefault(name, Members(name, group.min_count if group else 0))
+        members = self.groups.setdefault(name, Members(name, group.unit_count if group else 0))
         if group is not None:
-            members.min_count = group.min_count
+            members.min_count = group.unit_count
+            self._unite(members, group)
         members.pending.discard(key)
         members.held.add(key)
         self._note_partial(members, now_s)
@@ -147,12 +148,9 @@ class Queue:
         members = self.groups[name]
         members.pending.discard(key)
         members.held.discard(key)
-        if group is not None and group.key == name:
-            members.min_count = group.min_count
-        if not members.pending and not members.held:
-            del self.groups[name]
-            self._partial.discard(name)
-            self._short.pop(name, None)
+        if group is not None and group.unit == name:
+            members.min_count = group.unit_count
+        if self._forget_if_empty(members):
             return
         self._note_partial(members, now_s)
         self._settle(members, now_s)
@@ -303,24 +301,50 @@ class Queue:
 
     def _join(self, key: PodKey, entry: Entry, group: PodGroup | None, now_s: float) -> None:
         """Put a pod into its gang (which may have changed since it was last seen)."""
-        name = group.key if group is not None else None
+        name = group.unit if group is not None else None
         if entry.group != name and entry.group in self.groups:
             self.groups[entry.group].pending.discard(key)
+            self._forget_if_empty(self.groups[entry.group])
         entry.group = name
         if group is None:
             if entry.place is Place.WAITING:
                 self.move(key, Place.READY, now_s)
             return
-        members = self.groups.setdefault(group.key, Members(group.key, group.min_count))
+        members = self.groups.setdefault(group.unit, Members(group.unit, group.unit_count))
         was_created, was_minimum = members.created, members.min_count
-        members.min_count = group.min_count
+        members.min_count = group.unit_count
+        self._unite(members, group)
         members.pending.add(key)
         self._note_partial(members, now_s)
-        if not was_created or was_minimum != members.min_count:
+        if not was_created or was_minimum != members.min_count or not members.created:
             self._settle(members, now_s)
         elif entry.place is Place.WAITING:
             self.wake(tuple(members.pending), now_s)
             self.move(key, Place.READY, now_s)
+
+    def _unite(self, members: Members, group: PodGroup) -> None:
+        """Take in the gangs of a union that were alone until others tied themselves to them."""
+        for name in group.union:
+            other = self.groups.get(name)
+            if other is None or other is members:
+                continue
+            members.pending |= other.pending
+            members.held |= other.held
+            for key in other.pending:
+                self.entries[key].group = members.name
+            for key in other.held:
+                self.held[key] = (self.held[key][0], members.name)
+            other.pending, other.held = set(), set()
+            self._forget_if_empty(other)
+
+    def _forget_if_empty(self, members: Members) -> bool:
+        """Forget a gang of which nobody is there."""
+        if members.pending or members.held:
+            return False
+        del self.groups[members.name]
+        self._partial.discard(members.name)
+        self._short.pop(members.name, None)
+        return True
 
     def _settle(self, members: Members, now_s: float) -> None:
         """Let a gang wait for its minimum, or wait no longer."""

@@ -19,7 +19,9 @@ class Grouping:
     def __init__(self, declared: Declared | None = None) -> None:
         """Start with what was declared."""
         self.declared = declared or Declared()
-        self._known: dict[object, PodGroup | None] = {}
+        self._known: dict[object, PodGroup] = {}
+        self._tied = False
+        """Whether some gang has named others."""
         self._members: dict[Key, tuple[dict[PodKey, Pod], dict[PodKey, Pod]]] = {}
         """Of each gang those that live, and those that ended."""
 
@@ -59,15 +61,23 @@ class Grouping:
             return None
         living, ended = self._members.get(group, ({}, {}))
         if ended:
-            return group_made(
-                group, list({**ended, **living, pod.key: pod}.values()), self.declared
-            )
+            members = list({**ended, **living, pod.key: pod}.values())
+            return self._in_union(group_made(group, members, self.declared))
         owner = pod.owner.name if pod.owner is not None else None
         key = (pod.namespace, pod.labels, pod.annotations, pod.spec.pod_group, owner)
         if key not in self._known:
-            made, index = groups([pod], self.declared)
-            self._known[key] = made[index[0][1]] if index else None
-        return self._known[key]
+            self._known[key] = group_made(group, [pod], self.declared)
+        return self._in_union(self._known[key])
+
+    def _in_union(self, group: PodGroup) -> PodGroup:
+        """A group as it is among all others, where some start only together."""
+        if group.ties:
+            self._tied = True
+        if not self._tied:
+            return group
+        pods = [pod for both in self._members.values() for some in both for pod in some.values()]
+        made, _ = groups(pods, self.declared)
+        return next((each for each in made if each.key == group.key), group)
 
     def of_all(
         self, pods: Sequence[Pod]

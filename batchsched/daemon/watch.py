@@ -46,7 +46,7 @@ def left_nominated(snapshot: Snapshot, schedulers: tuple[str, ...]) -> Iterator[
     for pod in snapshot.pods:
         if pod.nominated_node is not None and is_pending(pod, schedulers):
             group = group_of.get(pod.key)
-            gang = group.key if group is not None and group.min_count > 0 else None
+            gang = group.unit if group is not None and group.unit_count > 0 else None
             units.setdefault(gang or pod.key, []).append(pod)
     leaving = [pod for pod in snapshot.pods if pod.deleting and pod.node and not pod.terminal]
     for unit in units.values() if leaving else ():
@@ -58,7 +58,7 @@ def left_nominated(snapshot: Snapshot, schedulers: tuple[str, ...]) -> Iterator[
             if pod.node in nodes and pod.spec.priority < strongest
         )
         if victims:
-            gang = group_of[unit[0].key].key if len(unit) > 1 else None
+            gang = group_of[unit[0].key].unit if len(unit) > 1 else None
             yield Nominated(
                 tuple(Binding(p.key, p.uid, p.nominated_node or "", gang) for p in unit), victims
             )

@@ -256,6 +256,7 @@ PLAIN: dict[str, Callable[[Any], str]] = {
     "topology-spread": _spread,
     "host-port": lambda port: f"needs host port {_port(port)}",
     "group-problem": str,
+    "gang-union": lambda others: f"it starts only together with {others}",
     "gang-topology": lambda key: f"all its pods must be in one {key}",
     "volume-claim": lambda claim: f"mounts the claim {claim.name}",
     "disk": lambda disk: f"mounts the {disk.kind} {'/'.join(disk.ids)}",

@@ -1,6 +1,7 @@
 """Gangs of a window: which groups can be tried, which wait, and which nothing can schedule.
 
-A group waits while fewer of its members exist (pending in the window, or running) than it needs.
+A group waits while fewer of its members exist (pending in the window, or running) than it needs;
+so do all groups of its union.
 Running members count towards the minimum and pin the domain of a required topology; those on their
 way out do neither.
 """
@@ -52,9 +53,15 @@ def gangs_of(snapshot: Snapshot, window: Window, index: Mapping[str, int]) -> Ga
     gangs: list[Gang] = []
     gang_of: dict[PodKey, int] = {}
     excluded: list[Excluded] = []
+    at = {group.key: g for g, group in enumerate(snapshot.groups)}
     for g in sorted(members):
         group, seats = snapshot.groups[g], running.get(g, [])
-        problem = obstacle(group, [*members[g], *seats])
+        union = [at[key] for key in group.union if key != group.key]
+        problems = (
+            obstacle(snapshot.groups[h], [*members.get(h, ()), *running.get(h, ())])
+            for h in (g, *union)
+        )
+        problem = next((each for each in problems if each is not None), None)
         if problem is not None:
             excluded.extend(Excluded(pod, WAITING, problem) for pod in members[g])
             continue

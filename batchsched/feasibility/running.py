@@ -69,7 +69,7 @@ def _staying_groups(snapshot: Snapshot, group_of: Mapping[PodKey, int]) -> froze
     return frozenset(
         g
         for g, members in running.items()
-        if groups[g].goes_whole or groups[g].problem or lack(groups[g], members)
+        if groups[g].goes_whole or groups[g].union or groups[g].problem or lack(groups[g], members)
     )
 
 

@@ -69,5 +69,8 @@ def _weak_groups(state: "FinalState") -> set[int]:
     return {
         g
         for g, group in enumerate(state.snapshot.groups)
-        if group.problem is not None or group.goes_whole or lack(group, running.get(g, ()))
+        if group.problem is not None
+        or group.union
+        or group.goes_whole
+        or lack(group, running.get(g, ()))
     }

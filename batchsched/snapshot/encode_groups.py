@@ -4,6 +4,7 @@ Gangs that stand on annotations of their pods need no object; one that was said 
 get none, or it would exist when it is read again.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,7 +24,7 @@ from batchsched.snapshot.groups import (
 )
 from batchsched.snapshot.parts import part_of
 from batchsched.snapshot.pod import OwnerRef, Pod
-from batchsched.snapshot.pod_gangs import PROBLEM
+from batchsched.snapshot.pod_gangs import KOORDINATOR_GROUPS, PROBLEM
 from batchsched.snapshot.snapshot import Snapshot
 
 _VERSIONS = {COSCHEDULING: "v1alpha1", COSCHEDULING_OLD: "v1alpha1", VOLCANO: "v1beta1"}
@@ -61,6 +62,7 @@ def _ended(snapshot: Snapshot) -> dict[int, list[Pod]]:
 def _object(group: PodGroup) -> Iterator[Object]:
     """The object that declares a group, if its dialect has one."""
     notes = ((PROBLEM, group.problem),) if group.problem else ()
+    notes = (*notes, (KOORDINATOR_GROUPS, json.dumps(group.ties))) if group.ties else notes
     meta = metadata(group.name, group.namespace, annotations=notes)
     if group.api == KUBERNETES:
         yield _kubernetes(group, meta)

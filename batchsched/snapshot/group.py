@@ -27,8 +27,24 @@ class PodGroup:
     preemption_never: bool = False
     goes_whole: bool = False
     parts: tuple[tuple[str, int], ...] = ()
+    ties: tuple[str, ...] = ()
+    """``namespace/name`` of the groups that it says it starts together with."""
+    union: tuple[tuple[str, str, str], ...] = ()
+    """The keys of all groups that start together with it, itself among them, if there are more."""
+    union_count: int = 0
+    """The minimums of these groups, together."""
 
     @property
     def key(self) -> tuple[str, str, str]:
         """``(namespace, name, api)``: identity and order."""
         return (self.namespace, self.name, self.api)
+
+    @property
+    def unit(self) -> tuple[str, str, str]:
+        """Who is bound in one go: the group, or its union by the name of the first of it."""
+        return self.union[0] if self.union else self.key
+
+    @property
+    def unit_count(self) -> int:
+        """How many pods of the unit there have to be at least."""
+        return self.union_count if self.union else self.min_count

@@ -30,6 +30,7 @@ from batchsched.snapshot.pod_gangs import (
     of_pods,
     with_parts,
 )
+from batchsched.snapshot.unions import joined
 
 KUBERNETES, COSCHEDULING, COSCHEDULING_OLD, VOLCANO, KAI, JOB, JOBSET = (
     "scheduling.k8s.io",
@@ -105,8 +106,9 @@ def groups(
             key_of.append((pod.key, key))
     found = sorted(declared.groups.keys() | members.keys())
     index = {key: at for at, key in enumerate(found)}
-    made = tuple(group_made(key, members.get(key, []), declared) for key in found)
-    return made, tuple(sorted((pod, index[key]) for pod, key in key_of))
+    made = {key: group_made(key, members.get(key, []), declared) for key in found}
+    made |= joined(made)
+    return tuple(made.values()), tuple(sorted((pod, index[key]) for pod, key in key_of))
 
 
 def key_of_group(pod: Pod, declared: Declared) -> Key | None:
@@ -170,7 +172,7 @@ def _owner_key(pod: Pod, labels: dict[str, str], declared: Declared) -> Key:
 
 
 def group_made(key: Key, members: list[Pod], declared: Declared) -> PodGroup:
-    """One group: what its object says, what its members add, and what is wrong with it."""
+    """One group by itself: what its object says, what its members add, and what is wrong."""
     live = [pod for pod in members if not pod.terminal] or members
     group = declared.groups.get(key) or _from_members(key, live, declared)
     required, conflict = _topology(live, REQUIRED_TOPOLOGY, KAI_REQUIRED_TOPOLOGY)

@@ -1,8 +1,8 @@
 """Gangs that stand on labels and annotations of their pods: whose they are, and how they count.
 
 One line a dialect; own annotations come first, as the contract says. What an object would have said
-(the minimum) every pod says here, so members can contradict each other. What we cannot keep (gangs
-that start only together with others) is a problem of the gang, so its pods wait.
+(the minimum) every pod says here, so members can contradict each other. That is a problem of the
+gang, so its pods wait.
 """
 
 import json
@@ -130,35 +130,33 @@ def of_pods(group: PodGroup, live: Sequence[Pod]) -> PodGroup:
         problem += f'"{text}"' if text else "missing"
         problem += "; write a whole number from 1 on its pods"
         return replace(group, problem=conflict or problem)
-    problems = _koordinator_problem(group, live, count) if group.api == KOORDINATOR else None
-    return replace(group, min_count=count, problem=problems)
+    group = replace(group, min_count=count)
+    return _of_koordinator(group, live) if group.api == KOORDINATOR else group
 
 
-def _koordinator_problem(group: PodGroup, members: Sequence[Pod], count: int) -> str | None:
-    """A total below the minimum, members that disagree, or gangs that start only together."""
+def _of_koordinator(group: PodGroup, members: Sequence[Pod]) -> PodGroup:
+    """The gangs that it starts together with; a total below the minimum, or members that differ."""
     name = f"gang {group.namespace}/{group.name}"
     (total, conflict), (others, other_conflict) = (
         agreed(members, mark) for mark in (KOORDINATOR_TOTAL, KOORDINATOR_GROUPS)
     )
     if conflict or other_conflict:
-        return conflict or other_conflict
-    if total is not None and (integer(total) or 0) < count:
-        return f'{KOORDINATOR_TOTAL} of {name} is "{total}", less than its minimum of {count}'
-    return together_with_others(group, others)
+        return replace(group, problem=conflict or other_conflict)
+    if total is not None and (integer(total) or 0) < group.min_count:
+        problem = f'{KOORDINATOR_TOTAL} of {name} is "{total}", less than its minimum of '
+        return replace(group, problem=problem + str(group.min_count))
+    return tied(group, others)
 
 
-def together_with_others(group: PodGroup, text: str | None) -> str | None:
-    """What is wrong where a gang may start only together with others: that cannot be kept yet."""
+def tied(group: PodGroup, text: str | None) -> PodGroup:
+    """A group that starts together with others: a JSON list of them, each ``namespace/name``."""
     if not text:
-        return None
-    own = {f"{group.namespace}/{group.name}", group.name}
+        return group
     found = _parsed(text)
-    if isinstance(found, list) and all(each in own for each in found):
-        return None
-    return (
-        f"{KOORDINATOR_GROUPS} of gang {group.namespace}/{group.name} names other gangs ({text}); "
-        "gangs of gangs are not scheduled yet: make one gang of them, or remove it"
-    )
+    if isinstance(found, list) and all(isinstance(each, str) and each for each in found):
+        return replace(group, ties=tuple(sorted(set(found))))
+    problem = f"{KOORDINATOR_GROUPS} of gang {group.namespace}/{group.name} cannot be read; "
+    return replace(group, problem=f'{problem}write a JSON list of "namespace/name"')
 
 
 def _of_tasks(group: PodGroup, members: Sequence[Pod]) -> PodGroup:

@@ -233,6 +233,9 @@ def _groups(draw: Draw, pods: list[Pod]) -> dict[PodGroup, list[Pod]]:
             parts=tuple(parts.items()),
         )
         found[group] = []
+    if len(found) > 1 and _maybe(draw, 0.25):
+        keys, count = tuple(g.key for g in found), sum(g.min_count for g in found)
+        found = {replace(group, union=keys, union_count=count): [] for group in found}
     for i, pod in enumerate(pods):
         if pod.namespace == "default" and _maybe(draw, 0.8):
             pods[i] = replace(pod, annotations=((VOLCANO_TASK, _one(draw, ["a", "b", "c"])),))

@@ -112,17 +112,23 @@ class Cluster:
         """Whether no final state can hold the pod, whatever the room."""
         index = self.group_index.get(pod.key)
         if index is not None:
-            group = self.snapshot.groups[index]
-            members = [p for p in self.window.pods if self.group_index.get(p.key) == index]
-            if group.problem or any(n > len(who) for n, who in self.needs(index, members)):
-                return True
+            for each in self.union(index):
+                needs = self.needs(each, list(self.window.pods))
+                if self.snapshot.groups[each].problem or any(n > len(who) for n, who in needs):
+                    return True
         return self.storage.hopeless(pod) or any(
             claim is None or not claim.allocated or claim.deleting for claim in self.devices(pod)
         )
 
+    def union(self, index: int) -> list[int]:
+        """The groups that start together with a group, itself among them."""
+        keys = {self.snapshot.groups[index].key, *self.snapshot.groups[index].union}
+        return [i for i, group in enumerate(self.snapshot.groups) if group.key in keys]
+
     def needs(self, index: int, pods: list[Pod]) -> tuple[tuple[int, tuple[Key, ...]], ...]:
-        """How many of which of these members a group needs beside those that run."""
+        """How many of which of these pods a group needs beside its members that run."""
         group, running = self.snapshot.groups[index], [s.pod for s in self.running(index)]
+        pods = [p for p in pods if self.group_index.get(p.key) == index]
         found = [(group.min_count - len(running), tuple(p.key for p in pods))]
         for part, least in group.parts:
             there = sum(part_of(pod) == part for pod in running)
@@ -159,7 +165,11 @@ class Cluster:
             if members:
                 found.append(
                     Group(
-                        self.needs(index, members),
+                        tuple(
+                            need
+                            for each in self.union(index)
+                            for need in self.needs(each, list(self.pods))
+                        ),
                         group.required_topology,
                         group.preferred_topology,
                         tuple(p.key for p in members),

@@ -155,6 +155,7 @@ class Scene:
             if (
                 group.problem
                 or group.goes_whole
+                or group.union
                 or not has_minimums(group, [s.pod for s in self.cluster.running(index)])
             ):
                 return False

@@ -146,3 +146,17 @@ def test_a_lost_member_is_replaced_though_others_have_succeeded(cluster: SimClus
     assert isinstance(change, PodChange)
     (group,) = cluster.snapshot().groups
     assert (change.group, group.min_count) == (group, 1)
+
+
+def test_the_watches_show_gangs_in_their_unions(cluster: SimCluster) -> None:
+    mark = "gang.scheduling.koordinator.sh"
+    for name, other in (("a", "b"), ("b", "a")):
+        named = {"groups": f'["{other}"]', "min-available": "1", "name": name}
+        notes = tuple((f"{mark}/{key}", value) for key, value in named.items())
+        cluster.create(make_pod(name, pod={"annotations": notes}), None)
+    (first, second) = cluster.changes()
+    assert isinstance(first, PodChange)
+    assert isinstance(second, PodChange)
+    assert first.group is not None
+    assert first.group.problem is not None, "the other is not there yet"
+    assert second.group == cluster.snapshot().groups[1]

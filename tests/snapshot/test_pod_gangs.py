@@ -76,17 +76,6 @@ def test_a_total_below_the_minimum_is_a_problem() -> None:
     assert "less than its minimum of 2" in str(found.problem)
 
 
-@pytest.mark.parametrize("api", ["scheduling.sigs.k8s.io", "scheduling.x-k8s.io"])
-def test_gangs_that_start_only_together_wait(api: str) -> None:
-    together = '["default/g", "default/h"]'
-    by_pods = only(snapshot_of(koordinator(groups=together)))
-    notes = {f"{KOORDINATOR}/groups": together}
-    label = "scheduling.x-k8s.io/pod-group"
-    by_object = only(snapshot_of(member(labels={label: "g"}), group(api, notes=notes, minMember=1)))
-    for found in (by_pods, by_object):
-        assert "gangs of gangs are not scheduled yet" in str(found.problem)
-
-
 def test_a_gang_that_starts_together_with_itself_alone_is_a_gang() -> None:
     assert only(snapshot_of(koordinator(groups='["default/g"]'))).problem is None
 
@@ -161,7 +150,15 @@ def test_the_subgroups_of_kai_are_counted_together() -> None:
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ({"subGroups": [{"name": "a", "parent": "b"}, {"name": "b"}]}, "nest"),
+        (
+            {
+                "subGroups": [
+                    *({"name": name, "parent": "c"} for name in "ab"),
+                    {"name": "c", "minSubGroup": 1},
+                ]
+            },
+            "need not all start",
+        ),
         ({"subGroups": [{"name": "a"}, {"name": "b"}], "minSubGroup": 1}, "need not all start"),
         (
             {"subGroups": [{"name": "a", "topologyConstraint": {"requiredTopologyLevel": "rack"}}]},
@@ -171,6 +168,13 @@ def test_the_subgroups_of_kai_are_counted_together() -> None:
 )
 def test_subgroups_that_are_more_than_counted_wait(spec: Raw, said: str) -> None:
     assert said in str(only(snapshot_of(kai(), group(KAI, "v2alpha2", **spec))).problem)
+
+
+def test_nested_subgroups_of_kai_start_all_and_the_innermost_have_the_pods() -> None:
+    inner = [{"name": name, "parent": "all", "minMember": 1} for name in ("a", "b")]
+    declared = group(KAI, "v2alpha2", subGroups=[*inner, {"name": "all", "minSubGroup": 2}])
+    found = only(snapshot_of(kai("p", "a"), kai("q", "b"), declared))
+    assert (found.problem, found.min_count, found.parts) == (None, 2, (("a", 1), ("b", 1)))
 
 
 def test_kais_minimum_on_the_pods_makes_a_gang_of_their_owner() -> None:
