@@ -295,33 +295,6 @@ def test_who_waits_is_told_of_again_when_its_group_comes() -> None:
     assert again.group.problem is None
 
 
-def test_who_waits_is_told_of_again_when_a_gang_of_its_union_comes_and_goes() -> None:
-    watched = Watched()
-    watched.put(POD, tied("a", "b"))
-    (alone,) = watched.store.snapshot().groups
-    assert alone.problem
-    watched.store.changes()
-    watched.put(POD, tied("b", "a"))
-    again = {
-        c.new.name: c.group for c in watched.store.changes() if isinstance(c, PodChange) and c.new
-    }
-    groups = watched.store.snapshot().groups
-    assert [again["a"], again["b"]] == [*groups]
-    assert [len(group.union) for group in groups] == [2, 2]
-    watched.gone(POD, "b")
-    groups_told = [c.group for c in watched.store.changes() if isinstance(c, PodChange) and c.new]
-    assert groups_told == [alone]
-    assert watched.store.snapshot().groups == (alone,)
-
-
-def tied(name: str, other: str) -> Raw:
-    """A gang of one pod that names another gang."""
-    mark = "gang.scheduling.koordinator.sh"
-    notes = {f"{mark}/name": name, f"{mark}/min-available": "1", f"{mark}/groups": f'["{other}"]'}
-    made = pod(name)
-    return {**made, "metadata": {**made["metadata"], "annotations": notes}}
-
-
 ##### What cannot be read
 
 
