@@ -58,7 +58,7 @@ class Gang:
         for index, pods in enumerate(problem.classes):
             if pods.seat is not None and pods.seat.group is not None:
                 seated.setdefault(pods.seat.group, []).append(index)
-        coming = {gang.group.key: members for gang, members in _coming(problem)}
+        coming = {gang.group.key: members for gang, members in _gangs(problem)}
         running = _running(problem.snapshot) if seated else {}
         for group, seats in sorted(seated.items()):
             about, there = problem.snapshot.groups[group], running[group].copy()
@@ -132,13 +132,13 @@ class Gang:
                 yield Violation(self.name, first.pod.full_name, first.node.name, message)
 
 
-def _coming(problem: Problem) -> list[tuple[ProblemGang, list[int]]]:
-    """The gangs of the window, with the classes of their pending members."""
-    members: dict[int, list[int]] = {}
+def _gangs(problem: Problem) -> list[tuple[ProblemGang, list[int]]]:
+    """The gangs of the window, with the classes of their pending members that can be placed."""
+    members = [list[int]() for _ in problem.gangs]
     for index, pods in enumerate(problem.classes):
         if pods.group is not None:
-            members.setdefault(pods.group, []).append(index)
-    return [(problem.gangs[group], members[group]) for group in sorted(members)]
+            members[pods.group].append(index)
+    return list(zip(problem.gangs, members, strict=True))
 
 
 def _running(snapshot: Snapshot) -> dict[int, Counter[str | None]]:
@@ -192,9 +192,12 @@ def _sets(problem: Problem, classes: IntArray, own: BoolArray, needs: Needs) -> 
 
 
 def _unions(problem: Problem) -> list[list[tuple[ProblemGang, list[int]]]]:
-    """The gangs of the window that start together, most of them alone."""
+    """The gangs of the window that start together, most of them alone.
+
+    A gang may have no class, because none of its pods can be placed: then its union cannot be.
+    """
     found: dict[tuple[str, str, str], list[tuple[ProblemGang, list[int]]]] = {}
-    for gang, members in _coming(problem):
+    for gang, members in _gangs(problem):
         found.setdefault(gang.group.unit, []).append((gang, members))
     return list(found.values())
 

@@ -125,6 +125,37 @@ def test_a_whole_that_its_parts_imply_has_no_row_of_its_own() -> None:
     assert posted(Gang(), snapshot).rows < posted(Gang(), more).rows
 
 
+def tied(first: list[Pod], second: list[Pod], *least: int) -> Snapshot:
+    """Two gangs that start together."""
+    keys = (("default", "g", "batchsched.io"), ("default", "h", "batchsched.io"))
+    both = [
+        PodGroup("batchsched.io", "default", name, count, union=keys, union_count=sum(least))
+        for name, count in zip("gh", least, strict=True)
+    ]
+    pods = [*first, *second]
+    return make_snapshot(NODES, pods, groups=dict(zip(both, (first, second), strict=True)))
+
+
+def test_gangs_of_a_union_start_all_or_none_of_them() -> None:
+    snapshot = tied(make_replicas(2, "a"), make_replicas(2, "b"), 1, 1)
+    assert allows(Gang(), snapshot, **{"a-0000": "n1", "b-0001": "n2"})
+    assert not allows(Gang(), snapshot, **{"a-0000": "n1", "a-0001": "n1"})
+    (found, *_) = violations(Gang(), snapshot, {"a-0000": "n1"})
+    assert found.message == "pod group default/g: pod group default/h does not start with it"
+
+
+def test_a_gang_that_runs_is_there_for_those_of_its_union() -> None:
+    snapshot = tied(make_replicas(1, "a"), [make_pod("r", node="n1")], 1, 1)
+    assert allows(Gang(), snapshot, **{"a-0000": "n1"})
+
+
+def test_a_union_with_a_gang_that_nothing_can_place_is_not_placed() -> None:
+    claim = make_pod("b", resource_claims=(("gpu", "missing", None),))
+    model = posted(Gang(), tied([make_pod("a")], [claim], 1, 1))
+    assert not model.freeze().accepts(model.freeze().lower + 1)
+    assert not allows(Gang(), tied([make_pod("a")], [claim], 1, 1), a="n1")
+
+
 def mixes() -> list[Snapshot]:
     """One group of small and large members, some running, with every minimum."""
     found = []
