@@ -1,12 +1,17 @@
 """Gang (§C8): the minimum of a group is placed, running members among it, or nobody."""
 
 import itertools
+from dataclasses import replace
 
 from batchsched.constraints.gang import Gang
+from batchsched.profile import default_profile
+from batchsched.scheduler import schedule
 from batchsched.snapshot.group import PodGroup
 from batchsched.snapshot.parts import VOLCANO_TASK
 from batchsched.snapshot.pod import Pod
-from batchsched.snapshot.snapshot import Snapshot
+from batchsched.snapshot.snapshot import Snapshot, pending
+from batchsched.snapshot.storage import ResourceClaim
+from batchsched.solver.solve import Limits
 from batchsched.testing import verify_constraint
 from tests.builders import make_node, make_pod, make_replicas, make_snapshot
 from tests.constraints.pairs import allows, drawn, posted, violations
@@ -150,10 +155,12 @@ def test_a_gang_that_runs_is_there_for_those_of_its_union() -> None:
 
 
 def test_a_union_with_a_gang_that_nothing_can_place_is_not_placed() -> None:
-    claim = make_pod("b", resource_claims=(("gpu", "missing", None),))
-    model = posted(Gang(), tied([make_pod("a")], [claim], 1, 1))
-    assert not model.freeze().accepts(model.freeze().lower + 1)
-    assert not allows(Gang(), tied([make_pod("a")], [claim], 1, 1), a="n1")
+    waits = make_pod("b", resource_claims=(("gpu", "gpu", None),))
+    claims = (ResourceClaim("default", "gpu"),)
+    snapshot = replace(tied([make_pod("a")], [waits], 1, 1), resource_claims=claims)
+    limits = Limits(time_limit_s=5, workers=1, deterministic=True)
+    plan = schedule(snapshot, pending(snapshot), default_profile(), limits, lambda: 0.0)
+    assert [each.name for each in plan.unplaced] == ["a", "b"]
 
 
 def mixes() -> list[Snapshot]:
