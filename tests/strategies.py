@@ -360,10 +360,17 @@ def join_gangs(rng: random.Random, rules: frozenset[str], pods: list[Object]) ->
             continue
         minimum = rng.randint(1, len(members) + (rng.random() < 0.1))
         key = rng.choice([None, None, ZONE, RACK])
-        if rng.random() < 0.5:
+        if rng.random() < 0.4:
             groups.append(declared_gang(space, minimum, key))
             for pod in members:
                 pod["spec"]["schedulingGroup"] = {"podGroupName": "gang"}
+            continue
+        if rng.random() < 0.3:
+            groups.append(gang_of_parts(rng, space, minimum))
+            for pod in members:
+                notes = {"scheduling.k8s.io/group-name": "gang"}
+                notes["volcano.sh/task-spec"] = rng.choice(["leader", "worker", "worker"])
+                pod["metadata"]["annotations"] = notes
             continue
         notes = {"batchsched.io/gang": "gang", "batchsched.io/min-available": str(minimum)}
         if key:
@@ -373,14 +380,21 @@ def join_gangs(rng: random.Random, rules: frozenset[str], pods: list[Object]) ->
     return groups
 
 
+def gang_of_parts(rng: random.Random, space: str, minimum: int) -> Object:
+    """A PodGroup of Volcano: a leader, and some workers."""
+    tasks = {"leader": 1, "worker": rng.randint(0, minimum)}
+    spec = {"minMember": minimum, "minTaskMember": tasks}
+    return pod_group("scheduling.volcano.sh", space, spec)
+
+
 def declared_gang(space: str, minimum: int, key: str | None) -> Object:
     """A PodGroup as Kubernetes itself has it."""
     spec: Object = {"schedulingPolicy": {"gang": {"minCount": minimum}}}
     if key:
         spec["schedulingConstraints"] = {"topology": [{"key": key}]}
-    return {
-        "apiVersion": "scheduling.k8s.io/v1beta1",
-        "kind": "PodGroup",
-        "metadata": {"name": "gang", "namespace": space},
-        "spec": spec,
-    }
+    return pod_group("scheduling.k8s.io", space, spec)
+
+
+def pod_group(api: str, space: str, spec: Object) -> Object:
+    meta = {"name": "gang", "namespace": space}
+    return {"apiVersion": f"{api}/v1beta1", "kind": "PodGroup", "metadata": meta, "spec": spec}

@@ -1,26 +1,38 @@
 """Gang: a pod group is placed with at least its minimum of members, or not at all.
 
 Source: FORMULATION §C8. Members that run already count; where they alone are enough, or with one
-more, the others may come one by one.
+more, the others may come one by one. Parts of a group (a leader, its workers) may have minimums of
+their own; then all of them hold, or nobody is placed. A union of groups is admitted as one.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from batchsched.feasibility.problem import Gang as ProblemGang
-from batchsched.feasibility.problem import Problem
+from batchsched.feasibility.problem import PodClass, Problem
 from batchsched.plan.reading import runs
 from batchsched.plan.state import FinalState, Placed, Violation, among
+from batchsched.snapshot.group import PodGroup
+from batchsched.snapshot.parts import lack, part_of
 from batchsched.snapshot.snapshot import Snapshot
 from batchsched.solver.model import IntArray, Model
 from batchsched.solver.sums import Entries, numbered
 
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
+Needs: TypeAlias = dict[str | None, int]
+"""How many more members each part needs; ``None``: all parts together."""
+Sets: TypeAlias = list[tuple[BoolArray, int]]
+"""Which of some classes have to give how many."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gang:
-    """All or nothing, up to ``min_count``."""
+    """All or nothing, up to ``min_count``, and of each part up to its own minimum."""
 
     name: str = "gang"
 
@@ -28,11 +40,15 @@ class Gang:
         """Group by group: there are few, of few classes each."""
         problem = model.problem
         room = np.minimum(problem.upper.sum(axis=1, dtype=np.int64), problem.class_size)
-        for gang, members in _coming(problem):
-            need = gang.group.min_count - gang.running
-            if need > 1:
-                classes = np.array(members, dtype=np.int64)
-                self._post_group(model, classes[room[classes] > 0], room, need)
+        for union in _unions(problem):
+            classes = np.array(sorted(c for _, members in union for c in members), dtype=np.int64)
+            classes = classes[room[classes] > 0]
+            sets = [
+                each
+                for gang, members in union
+                for each in _sets(problem, classes, np.isin(classes, members), _missing(gang))
+            ]
+            self._post_group(model, classes, room, sets)
         self._post_running(model, room)
 
     def _post_running(self, model: Model, room: IntArray) -> None:
@@ -42,42 +58,52 @@ class Gang:
         for index, pods in enumerate(problem.classes):
             if pods.seat is not None and pods.seat.group is not None:
                 seated.setdefault(pods.seat.group, []).append(index)
-        coming = {gang.group.key: members for gang, members in _coming(problem)}
+        coming = {gang.group.key: members for gang, members in _gangs(problem)}
         running = _running(problem.snapshot) if seated else {}
         for group, seats in sorted(seated.items()):
-            about, going = problem.snapshot.groups[group], int(problem.class_size[seats].sum())
-            need = about.min_count - (running[group] - going)
-            if need > 1:
-                classes = np.array(sorted([*seats, *coming.get(about.key, [])]), dtype=np.int64)
-                self._post_group(model, classes[room[classes] > 0], room, need)
+            about, there = problem.snapshot.groups[group], running[group].copy()
+            for c in seats:
+                there[_part(problem.classes[c])] -= problem.classes[c].size
+            needs = _needs(about, there.total(), there)
+            classes = np.array(sorted([*seats, *coming.get(about.key, [])]), dtype=np.int64)
+            classes = classes[room[classes] > 0]
+            everyone = np.ones(len(classes), dtype=np.bool_)
+            sets = _sets(problem, classes, everyone, needs)
+            self._post_group(model, classes, room, sets)
 
-    def _post_group(self, model: Model, classes: IntArray, room: IntArray, need: int) -> None:
+    def _post_group(self, model: Model, classes: IntArray, room: IntArray, sets: Sets) -> None:
         """``sum of a class <= room a``, ``sum of all >= need a``, with a "the group is admitted".
 
-        Of each class at least what the others cannot make up for: that is the tighter relaxation.
+        The same for each part. Of each class at least what the others cannot make up for: that is
+        the tighter relaxation.
         """
-        if not len(classes):
-            return
         most = room[classes]
-        count, total = len(classes), int(most.sum())
+        if not len(classes) or all(need <= 1 and of_set.all() for of_set, need in sets):
+            return
+        count = len(classes)
         cells = model.cells(classes)
-        if total < need:  # never enough of them
+        if any(most[of_set].sum() < need for of_set, need in sets):  # never enough of them
             model.add_rows(self.name, 1, [(0, cells.columns, 1)], upper=0)
             return
         of_class, columns = np.searchsorted(classes, cells.classes), cells.columns
         admitted = model.add_columns(self.name, 1, 1)
         entries: list[Entries] = [(of_class, columns, 1), (np.arange(count), admitted, -most)]
         model.add_rows(self.name, count, entries, upper=0)
-        least = np.maximum(need - (total - most), 0)
+        least = np.zeros(count, dtype=np.int64)
+        for of_set, need in sets:
+            alone = need - (most[of_set].sum() - most[of_set])
+            least[of_set] = np.maximum(least[of_set], alone)
         some, row = numbered(least > 0)
         chosen = row[of_class] >= 0
         entries = [(row[of_class[chosen]], columns[chosen], 1)]
         entries.append((np.arange(some), np.repeat(admitted, some), -least[least > 0]))
         rows = [model.add_rows(self.name, some, entries, lower=0)] if some else []
-        if total > need and count > 1:
-            entries = [(0, columns, 1), (0, admitted, -need)]
-            rows.append(model.add_rows(self.name, 1, entries, lower=0))
-        model.together(classes, np.concatenate(rows))
+        for of_set, need in sets:
+            if most[of_set].sum() > need and of_set.sum() > 1:
+                entries = [(0, columns[of_set[of_class]], 1), (0, admitted, -need)]
+                rows.append(model.add_rows(self.name, 1, entries, lower=0))
+        first = [(classes[of_set], need) for of_set, need in sets if not of_set.all()]
+        model.together(classes, np.concatenate(rows), tuple(first))
 
     def reads(self, problem: Problem) -> Iterable[IntArray]:
         """Nothing: it counts pods wherever they are."""
@@ -94,32 +120,96 @@ class Gang:
                 placed.setdefault(group_of[each.pod.key], []).append(each)
         for group in sorted(placed):
             about, first = state.snapshot.groups[group], placed[group][0]
-            members = len(state.running_members[group]) + len(placed[group])
+            members = [*state.running_members[group], *(each.pod for each in placed[group])]
             problem = about.problem
-            if problem is None and members < about.min_count:
-                problem = f"{members} of the {about.min_count} members that it needs"
+            if problem is None and (lacking := lack(about, members)) is not None:
+                problem = f"{lacking.there} of the {lacking.needed} members{lacking.of_part}"
+                problem += " that it needs"
+            if problem is None:
+                problem = _forsaken(state, about, placed)
             if problem is not None:
                 message = f"pod group {about.namespace}/{about.name}: {problem}"
                 yield Violation(self.name, first.pod.full_name, first.node.name, message)
 
 
-def _coming(problem: Problem) -> list[tuple[ProblemGang, list[int]]]:
-    """The gangs of the window, with the classes of their pending members."""
-    members: dict[int, list[int]] = {}
+def _gangs(problem: Problem) -> list[tuple[ProblemGang, list[int]]]:
+    """The gangs of the window, with the classes of their pending members that can be placed."""
+    members = [list[int]() for _ in problem.gangs]
     for index, pods in enumerate(problem.classes):
         if pods.group is not None:
-            members.setdefault(pods.group, []).append(index)
-    return [(problem.gangs[group], members[group]) for group in sorted(members)]
+            members[pods.group].append(index)
+    return list(zip(problem.gangs, members, strict=True))
 
 
-def _running(snapshot: Snapshot) -> dict[int, int]:
-    """How many members of each group run."""
-    group_of, running = dict(snapshot.group_of), dict[int, int]()
+def _running(snapshot: Snapshot) -> dict[int, Counter[str | None]]:
+    """How many members of each group run, by part."""
+    group_of, running = dict(snapshot.group_of), dict[int, Counter[str | None]]()
     for pod in snapshot.pods:
         group = group_of.get(pod.key)
         if group is not None and runs(pod):
-            running[group] = running.get(group, 0) + 1
+            part = part_of(snapshot.groups[group], pod)
+            running.setdefault(group, Counter())[part] += 1
     return running
+
+
+def _part(pods: PodClass) -> str | None:
+    """The part of its group that a class is in, whether it runs or waits."""
+    return pods.seat.part if pods.seat is not None else pods.part
+
+
+def _needs(group: PodGroup, running: int, of_part: Mapping[str | None, int]) -> Needs:
+    """How many members more than those that stay anyway a group needs, and each part of it."""
+    needs: Needs = {None: group.min_count - running}
+    needs.update({part: least - of_part[part] for part, least in group.parts})
+    return needs
+
+
+def _missing(gang: ProblemGang) -> Needs:
+    """How many pods a gang needs, beside its members that run."""
+    parts: list[str | None] = [part for part, _ in gang.group.parts]
+    return _needs(gang.group, gang.running, dict(zip(parts, gang.running_of, strict=True)))
+
+
+def _sets(problem: Problem, classes: IntArray, own: BoolArray, needs: Needs) -> Sets:
+    """Which of the classes have to give how many; the whole where its parts do not say it all.
+
+    Args:
+        problem: The problem.
+        classes: The classes, of a union perhaps.
+        own: Which of them are of the group.
+        needs: What the group needs.
+    """
+    of = [_part(problem.classes[c]) for c in classes.tolist()]
+    found = [
+        (own & np.array([each == part for each in of], dtype=np.bool_), need)
+        for part, need in needs.items()
+        if part is not None and need > 0
+    ]
+    whole = needs[None]
+    if whole > sum(need for _, need in found):
+        found.append((own, whole))
+    return found
+
+
+def _unions(problem: Problem) -> list[list[tuple[ProblemGang, list[int]]]]:
+    """The gangs of the window that start together, most of them alone.
+
+    A gang may have no class, because none of its pods can be placed: then its union cannot be.
+    """
+    found: dict[tuple[str, str, str], list[tuple[ProblemGang, list[int]]]] = {}
+    for gang, members in _gangs(problem):
+        found.setdefault(gang.group.unit, []).append((gang, members))
+    return list(found.values())
+
+
+def _forsaken(state: FinalState, about: PodGroup, placed: Mapping[int, list[Placed]]) -> str | None:
+    """Which group of its union does not start with a group."""
+    for group, other in enumerate(state.snapshot.groups) if about.union else ():
+        if other.key in about.union:
+            there = [*state.running_members[group], *(p.pod for p in placed.get(group, ()))]
+            if other.problem is not None or lack(other, there) is not None:
+                return f"pod group {other.namespace}/{other.name} does not start with it"
+    return None
 
 
 def _halved(state: FinalState) -> Iterator[Violation]:
@@ -134,7 +224,8 @@ def _halved(state: FinalState) -> Iterator[Violation]:
             for key, pod in sorted(members.items())
             if state.group_of[key] == group and runs(pod) and key not in state.evicted
         ]
-        if here and len(here) < about.min_count:
-            message = f"pod group {about.namespace}/{about.name}: {len(here)} of the"
-            message += f" {about.min_count} members that it needs would stay"
+        lacking = lack(about, here)
+        if here and lacking is not None:
+            message = f"pod group {about.namespace}/{about.name}: {lacking.there} of the"
+            message += f" {lacking.needed} members{lacking.of_part} that it needs would stay"
             yield Violation("gang", here[0].full_name, here[0].node or "", message)

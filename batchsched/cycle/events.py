@@ -32,11 +32,12 @@ class PodHeld:
 
 @dataclass(frozen=True, slots=True)
 class PodGone:
-    """A pod was deleted, ended, or waits no longer; if it succeeded, it counts for its gang."""
+    """A pod was deleted, ended, or waits no longer; ``group`` is its gang after that, if known."""
 
     pod: PodKey
     uid: str
     succeeded: bool = False
+    group: PodGroup | None = None
 
 
 @dataclass(frozen=True, slots=True)

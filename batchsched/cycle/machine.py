@@ -111,7 +111,7 @@ class Cycle:
         known = self.queue.uid(key)
         instructions: list[Instruction] = []
         if known is not None and known != event.pod.uid:
-            instructions = self._leave(key, known, now_s)
+            instructions = self._leave(PodGone(key, known), now_s)
         if self.queue.pend(event.pod, event.group, now_s) and known != event.pod.uid:
             self._tell(key, now_s, "pending")
         return instructions
@@ -130,7 +130,7 @@ class Cycle:
         if self.queue.uid(event.pod) not in {None, event.uid}:
             return []
         self._tell(event.pod, now_s, "succeeded" if event.succeeded else "gone")
-        return self._leave(event.pod, event.uid, now_s, succeeded=event.succeeded)
+        return self._leave(event, now_s)
 
     def _cluster_changed(self, event: ClusterChanged, now_s: float) -> list[Instruction]:
         self._helped = True
@@ -348,14 +348,12 @@ class Cycle:
         if self.state is State.BINDING and not self._units:
             self.state = State.COLLECTING
 
-    def _leave(
-        self, key: PodKey, uid: str, now_s: float, *, succeeded: bool = False
-    ) -> list[Instruction]:
+    def _leave(self, gone: PodGone, now_s: float) -> list[Instruction]:
         """Let a pod leave; if it was being bound, nobody waits for the answer."""
-        instructions = self._parted(key, now_s)
-        self.queue.drop(key, now_s, succeeded=succeeded)
-        self._kept.left(key, uid)
-        self._answered(key)
+        instructions = self._parted(gone.pod, now_s)
+        self.queue.drop(gone.pod, now_s, gone.group)
+        self._kept.left(gone.pod, gone.uid)
+        self._answered(gone.pod)
         return instructions
 
     def _rest(

@@ -56,9 +56,6 @@ class Members:
     min_count: int
     pending: set[PodKey] = field(default_factory=set)
     held: set[PodKey] = field(default_factory=set)
-    succeeded: set[PodKey] = field(default_factory=set)
-    past: int = 0
-    """Of those that succeeded, how many are no more: they count as long as others are there."""
     partial_since_s: float | None = None
     released: bool = False
 
@@ -69,13 +66,8 @@ class Members:
 
     @property
     def members(self) -> int:
-        """How many there are, or were and did their work."""
-        return len(self.pending) + len(self.held) + self.done
-
-    @property
-    def done(self) -> int:
-        """How many did their work."""
-        return len(self.succeeded) + self.past
+        """How many there are; by those that succeeded the minimum is less already."""
+        return len(self.pending) + len(self.held)
 
     @property
     def lacks(self) -> str:
@@ -86,7 +78,7 @@ class Members:
     @property
     def partial(self) -> bool:
         """Whether the gang is half-started."""
-        return bool(self.held) and len(self.held) + self.done < self.min_count
+        return bool(self.held) and len(self.held) < self.min_count
 
 
 class Queue:
@@ -102,8 +94,6 @@ class Queue:
         self.ready: dict[PodKey, None] = {}
         self.opened_s = 0.0
         self.last_s = 0.0
-        self._ended: dict[PodKey, GroupKey] = {}
-        """Pods that succeeded and are still there."""
         self._rests: list[tuple[float, PodKey]] = []
         self._partial: set[GroupKey] = set()
         self._short: dict[GroupKey, float] = {}
@@ -135,38 +125,32 @@ class Queue:
         entry = self.entries.pop(key, None)
         self.ready.pop(key, None)
         known = entry.group if entry is not None else self.held.get(key, ("", None))[1]
-        name = group.key if group is not None else known
+        name = group.unit if group is not None else known
         self.held[key] = (uid, name)
         if name is None:
             return
-        members = self.groups.setdefault(name, Members(name, group.min_count if group else 0))
+        members = self.groups.setdefault(name, Members(name, group.unit_count if group else 0))
         if group is not None:
-            members.min_count = group.min_count
+            members.min_count = group.unit_count
+            self._unite(members, group)
         members.pending.discard(key)
         members.held.add(key)
         self._note_partial(members, now_s)
 
-    def drop(self, key: PodKey, now_s: float, *, succeeded: bool = False) -> None:
-        """Forget a pod; a member that succeeded still counts for its gang."""
+    def drop(self, key: PodKey, now_s: float, group: PodGroup | None = None) -> None:
+        """Forget a pod; its gang may need fewer others by it."""
         entry = self.entries.pop(key, None)
         _, held_group = self.held.pop(key, ("", None))
-        ended_group = self._ended.pop(key, None)
-        group = entry.group if entry is not None else held_group or ended_group
+        name = entry.group if entry is not None else held_group
         self.ready.pop(key, None)
-        if group is None or group not in self.groups:
+        if name is None or name not in self.groups:
             return
-        members = self.groups[group]
+        members = self.groups[name]
         members.pending.discard(key)
         members.held.discard(key)
-        members.succeeded.discard(key)
-        members.past += ended_group is not None
-        if succeeded:
-            members.succeeded.add(key)
-            self._ended[key] = group
-        if not members.pending and not members.held and not members.succeeded:
-            del self.groups[group]
-            self._partial.discard(group)
-            self._short.pop(group, None)
+        if group is not None and group.unit == name:
+            members.min_count = group.unit_count
+        if self._forget_if_empty(members):
             return
         self._note_partial(members, now_s)
         self._settle(members, now_s)
@@ -305,7 +289,7 @@ class Queue:
             assert entry.place is not Place.WAITING or waits, f"{key} waits for nothing"
             assert entry.place not in {Place.READY, Place.RESTING} or not waits
         for name, members in self.groups.items():
-            assert members.pending | members.held | members.succeeded, f"{name} has no members"
+            assert members.pending | members.held, f"{name} has no members"
             assert members.pending <= set(self.entries)
             assert members.held <= set(self.held)
             assert members.partial == (members.partial_since_s is not None)
@@ -317,24 +301,50 @@ class Queue:
 
     def _join(self, key: PodKey, entry: Entry, group: PodGroup | None, now_s: float) -> None:
         """Put a pod into its gang (which may have changed since it was last seen)."""
-        name = group.key if group is not None else None
+        name = group.unit if group is not None else None
         if entry.group != name and entry.group in self.groups:
             self.groups[entry.group].pending.discard(key)
+            self._forget_if_empty(self.groups[entry.group])
         entry.group = name
         if group is None:
             if entry.place is Place.WAITING:
                 self.move(key, Place.READY, now_s)
             return
-        members = self.groups.setdefault(group.key, Members(group.key, group.min_count))
+        members = self.groups.setdefault(group.unit, Members(group.unit, group.unit_count))
         was_created, was_minimum = members.created, members.min_count
-        members.min_count = group.min_count
+        members.min_count = group.unit_count
+        self._unite(members, group)
         members.pending.add(key)
         self._note_partial(members, now_s)
-        if not was_created or was_minimum != members.min_count:
+        if not was_created or was_minimum != members.min_count or not members.created:
             self._settle(members, now_s)
         elif entry.place is Place.WAITING:
             self.wake(tuple(members.pending), now_s)
             self.move(key, Place.READY, now_s)
+
+    def _unite(self, members: Members, group: PodGroup) -> None:
+        """Take in the gangs of a union that were alone until others tied themselves to them."""
+        for name in group.union:
+            other = self.groups.get(name)
+            if other is None or other is members:
+                continue
+            members.pending |= other.pending
+            members.held |= other.held
+            for key in other.pending:
+                self.entries[key].group = members.name
+            for key in other.held:
+                self.held[key] = (self.held[key][0], members.name)
+            other.pending, other.held = set(), set()
+            self._forget_if_empty(other)
+
+    def _forget_if_empty(self, members: Members) -> bool:
+        """Forget a gang of which nobody is there."""
+        if members.pending or members.held:
+            return False
+        del self.groups[members.name]
+        self._partial.discard(members.name)
+        self._short.pop(members.name, None)
+        return True
 
     def _settle(self, members: Members, now_s: float) -> None:
         """Let a gang wait for its minimum, or wait no longer."""

@@ -126,7 +126,7 @@ class Tally:
         full = known is None and len(self._pods) >= PODS_MAX
         if full or not is_pending(pod, self._schedulers) or (known and known.uid == pod.uid):
             return
-        gang = (group.key, group.min_count) if group is not None and group.min_count else None
+        gang = (group.unit, group.unit_count) if group is not None and group.unit_count else None
         self._pods[pod.key] = Seen(pod.uid, self._now_s(), gang)
 
     def _follow(self, change: PodChange) -> None:

@@ -26,7 +26,7 @@ def bindings_of(plan: Plan, snapshot: Snapshot) -> tuple[Binding, ...]:
     found = []
     for b in plan.bindings:
         group = group_of.get((b.namespace, b.name))
-        gang = group.key if group is not None and group.min_count > 0 else None
+        gang = group.unit if group is not None and group.unit_count > 0 else None
         found.append(Binding((b.namespace, b.name), b.uid, b.node, gang))
     return tuple(found)
 

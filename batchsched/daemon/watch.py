@@ -32,12 +32,10 @@ def listed(snapshot: Snapshot, schedulers: tuple[str, ...]) -> Iterator[Event]:
     """All that a new process has to be told: first who holds a place, then who waits for one."""
     group_of = {key: snapshot.groups[index] for key, index in snapshot.group_of}
     for pod in snapshot.pods:
-        if pod.node is not None:
+        if pod.node is not None and not pod.terminal:
             yield PodHeld(pod.key, pod.uid, group_of.get(pod.key))
     for pod in snapshot.pods:
-        if pod.terminal:
-            yield PodGone(pod.key, pod.uid, succeeded=pod.phase == "Succeeded")
-        elif is_pending(pod, schedulers):
+        if is_pending(pod, schedulers):
             yield PodPending(pod, group_of.get(pod.key))
 
 
@@ -48,7 +46,7 @@ def left_nominated(snapshot: Snapshot, schedulers: tuple[str, ...]) -> Iterator[
     for pod in snapshot.pods:
         if pod.nominated_node is not None and is_pending(pod, schedulers):
             group = group_of.get(pod.key)
-            gang = group.key if group is not None and group.min_count > 0 else None
+            gang = group.unit if group is not None and group.unit_count > 0 else None
             units.setdefault(gang or pod.key, []).append(pod)
     leaving = [pod for pod in snapshot.pods if pod.deleting and pod.node and not pod.terminal]
     for unit in units.values() if leaving else ():
@@ -60,7 +58,7 @@ def left_nominated(snapshot: Snapshot, schedulers: tuple[str, ...]) -> Iterator[
             if pod.node in nodes and pod.spec.priority < strongest
         )
         if victims:
-            gang = group_of[unit[0].key].key if len(unit) > 1 else None
+            gang = group_of[unit[0].key].unit if len(unit) > 1 else None
             yield Nominated(
                 tuple(Binding(p.key, p.uid, p.nominated_node or "", gang) for p in unit), victims
             )
@@ -92,7 +90,7 @@ def _of_end(change: PodChange) -> Iterator[Event]:
         if change.new is None:
             yield PodGone(pod.key, pod.uid)
         return
-    yield PodGone(pod.key, pod.uid, succeeded=pod.phase == "Succeeded")
+    yield PodGone(pod.key, pod.uid, pod.phase == "Succeeded", change.group)
     if pod.node is not None:
         yield ClusterChanged(f"pod {pod.full_name} left node {pod.node}")
 

@@ -112,7 +112,12 @@ def _group_facts(snapshot: Snapshot, index: int | None) -> Iterator[Fact]:
     if group.problem is not None:
         yield Fact("group-problem", group.problem, on_group(index, problem=None))
     if group.min_count > 1:
-        yield Fact("gang-minimum", group.min_count, on_group(index, min_count=1))
+        freed = on_group(index, min_count=1, parts=())
+        yield Fact("gang-minimum", (group.min_count, group.parts), freed)
+    if group.union:
+        alone = on_group(index, union=(), union_count=0)
+        others = ", ".join(f"{key[0]}/{key[1]}" for key in group.union if key != group.key)
+        yield Fact("gang-union", others, alone)
     if group.required_topology is not None:
         topology = on_group(index, required_topology=None)
         yield Fact("gang-topology", group.required_topology, topology)

@@ -123,7 +123,7 @@ class Question:
         if self.group is None or self.means.left_s <= 0:
             return None
         groups = list(snapshot.groups)
-        group = groups[self.group] = replace(groups[self.group], min_count=1)
+        group = groups[self.group] = replace(groups[self.group], min_count=1, parts=())
         plan = self.plan(replace(snapshot, groups=tuple(groups)))
         names = (group.namespace, group.name)
         placed = [g.placed for g in plan.pod_groups if (g.namespace, g.name) == names]

@@ -61,7 +61,7 @@ class Remedies:
             return
         minimum = self.snapshot.groups[index].min_count
         what = f"let the gang start with {most} instead of {minimum} pods"
-        remedy = Remedy("gang", what, on_group(index, min_count=most))
+        remedy = Remedy("gang", what, on_group(index, min_count=most, parts=()))
         if most < minimum and self._helps(remedy):
             yield remedy
 

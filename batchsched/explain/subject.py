@@ -6,6 +6,7 @@ from typing import Literal
 from batchsched.explain.facts import on_group
 from batchsched.explain.question import Means, PodKey, Question
 from batchsched.snapshot.errors import InputError
+from batchsched.snapshot.parts import lack
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.snapshot import Snapshot, holding, pending
 
@@ -67,14 +68,14 @@ def question_about_group(
         The snapshot to ask it of, and the question; ``None`` where no member is pending.
     """
     members = _members(snapshot, index)
-    waiting = frozenset(pod.key for pod in pending(snapshot).pods) & members
-    if not waiting:
+    waits = frozenset(pod.key for pod in pending(snapshot).pods)
+    own = waits & members
+    if not own:
         return None
-    running = sum(pod.key in members and not pod.deleting for pod in holding(snapshot))
-    group = snapshot.groups[index]
-    if running >= group.min_count:
-        snapshot = on_group(index, min_count=running + len(waiting))(snapshot)
-    return snapshot, Question(waiting, index, None, means)
+    running = [p for p in holding(snapshot) if p.key in members and not p.deleting]
+    if lack(snapshot.groups[index], running) is None:
+        snapshot = on_group(index, min_count=len(running) + len(own))(snapshot)
+    return snapshot, Question(waits & _unit(snapshot, index), index, None, means)
 
 
 def question_about_pod(snapshot: Snapshot, pod: Pod, means: Means) -> Question:
@@ -82,10 +83,10 @@ def question_about_pod(snapshot: Snapshot, pod: Pod, means: Means) -> Question:
     index = dict(snapshot.group_of).get(pod.key)
     if index is not None:
         members = _members(snapshot, index)
-        running = sum(p.key in members and not p.deleting for p in holding(snapshot))
+        running = [p for p in holding(snapshot) if p.key in members and not p.deleting]
         group = snapshot.groups[index]
-        if running < group.min_count or group.problem is not None:
-            waiting = frozenset(p.key for p in pending(snapshot).pods) & members
+        if lack(group, running) is not None or group.problem is not None:
+            waiting = frozenset(p.key for p in pending(snapshot).pods) & _unit(snapshot, index)
             return Question(waiting, index, pod.key, means)
     return Question(frozenset({pod.key}), None, pod.key, means)
 
@@ -94,6 +95,13 @@ def of_pod_alone(question: Question) -> Question:
     """The same of the pod alone, once its gang has its minimum."""
     assert question.pod is not None
     return replace(question, unit=frozenset({question.pod}), group=None)
+
+
+def _unit(snapshot: Snapshot, index: int) -> frozenset[PodKey]:
+    """The members of a group, and of those that start together with it."""
+    union = snapshot.groups[index].union
+    others = [i for i, group in enumerate(snapshot.groups) if group.key in union]
+    return frozenset().union(*(_members(snapshot, i) for i in {index, *others}))
 
 
 def _members(snapshot: Snapshot, index: int) -> frozenset[PodKey]:

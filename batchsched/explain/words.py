@@ -197,13 +197,13 @@ class Words:
         slots = sum(free[name].get(resource, 0) // asked for name in others)
         return f"{head}; {which} have room for {slots}"
 
-    def _minimum(self, minimum: int) -> str:
+    def _minimum(self, subject: tuple[int, tuple[tuple[str, int], ...]]) -> str:
+        minimum, parts = subject
+        among = ", ".join(f"{least} of part {part}" for part, least in parts)
+        head = f"the gang starts with {minimum} pods{f' ({among})' if parts else ''} or not at all"
         if len(self.unit) < minimum:
-            return (
-                f"the gang starts with {minimum} pods or not at all; {len(self.unit)} are pending"
-            )
-        most = f"; {self.most} can be placed" if self.most is not None else ""
-        return f"the gang starts with {minimum} pods or not at all{most}"
+            return f"{head}; {len(self.unit)} are pending"
+        return f"{head}; {self.most} can be placed" if self.most is not None else head
 
     def _topology(self, key: str) -> str:
         """Domains, and how many of the pods each has room for."""
@@ -273,6 +273,7 @@ PLAIN: dict[str, Callable[[Any], str]] = {
     "topology-spread": _spread,
     "host-port": lambda port: f"needs host port {_port(port)}",
     "group-problem": str,
+    "gang-union": lambda others: f"it starts only together with {others}",
     "gang-topology": lambda key: f"all its pods must be in one {key}",
     "volume-claim": lambda claim: f"mounts the claim {claim.name}",
     "disk": lambda disk: f"mounts the {disk.kind} {'/'.join(disk.ids)}",

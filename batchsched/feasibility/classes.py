@@ -17,6 +17,7 @@ from batchsched.snapshot.pod import Pod, PodAffinityTerm, PodSpec
 from batchsched.snapshot.snapshot import Snapshot
 
 ENDED = frozenset({"Succeeded", "Failed"})
+NO_PARTS: Mapping[tuple[str, str], str] = {}
 _ANY = "*"
 """Stands for a label value that no selector names; no label value can be it."""
 
@@ -42,6 +43,7 @@ def pod_classes(
     snapshot: Snapshot,
     pods: Iterable[Pod],
     group_of: Mapping[tuple[str, str], int],
+    part_of: Mapping[tuple[str, str], str] = NO_PARTS,
     *,
     whole: bool = False,
     preemption: bool = False,
@@ -52,6 +54,7 @@ def pod_classes(
         snapshot: The cluster, whose selectors decide what can be told apart.
         pods: The pods, sorted by key.
         group_of: The gang of each pod that has one, as index into ``Problem.gangs``.
+        part_of: The part of its gang that a pod is in, if that has a minimum of its own.
         whole: Whether namespace, labels and annotations tell pods apart though no selector does.
         preemption: Whether it matters which pods preempt others.
     """
@@ -62,9 +65,11 @@ def pod_classes(
         group = group_of.get((pod.namespace, pod.name))
         more = (pod.namespace, pod.labels, pod.annotations) if whole else ()
         more = (*more, pod.spec.preemption_never) if preemption else more
-        grouped.setdefault((key_of(pod), group, more), []).append(pod)
+        part = part_of.get((pod.namespace, pod.name)) if part_of else None
+        grouped.setdefault((key_of(pod), group, part, more), []).append(pod)
     return tuple(
-        PodClass(tuple(members), group_of.get(members[0].key)) for members in grouped.values()
+        PodClass(tuple(pods), group_of.get(pods[0].key), part=part_of.get(pods[0].key))
+        for pods in grouped.values()
     )
 
 

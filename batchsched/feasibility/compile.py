@@ -141,7 +141,12 @@ class _Compilation:
         """Pending pods, those that may come back, and those that may go, before the fixed ones."""
         preemption = any(each.preemptible for each in self.going)
         waiting = pod_classes(
-            self.snapshot, pods, self.gangs.gang_of, whole=self.whole, preemption=preemption
+            self.snapshot,
+            pods,
+            self.gangs.gang_of,
+            self.gangs.part_of,
+            whole=self.whole,
+            preemption=preemption,
         )
         going = {each.pod.key for each in self.going}
         fixed, places = without(*fixed_pods(self.snapshot, self.window), going)

@@ -33,6 +33,8 @@ class Seat:
     """The class that they come back as where they move, ``None`` where they do not."""
     group: int | None
     """Index into ``Snapshot.groups``."""
+    part: str | None = None
+    """The part of the group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class PodClass:
     pods: tuple[Pod, ...]
     group: int | None = None
     """Index into ``Problem.gangs``; of pods that wait."""
+    part: str | None = None
+    """The part of the gang, if it has a minimum of its own."""
     seat: Seat | None = None
     returning: bool = False
 
@@ -83,6 +87,8 @@ class Gang:
     running: int = 0
     running_nodes: tuple[int, ...] = ()
     """Node indices of running members, sorted; they pin the topology domain."""
+    running_of: tuple[int, ...] = ()
+    """How many run of each part of the group, in their order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from batchsched.feasibility.problem import PodClass, Seat
 from batchsched.snapshot.allowance import Allowance
+from batchsched.snapshot.parts import lack, part_of
 from batchsched.snapshot.pod import Pod, PodSpec
 from batchsched.snapshot.snapshot import Snapshot, Window, holding
 
@@ -33,6 +34,7 @@ class Leaver:
     movable: bool
     group: int | None
     """Its pod group, as index into ``Snapshot.groups``."""
+    part: str | None = None
 
 
 def leavers(snapshot: Snapshot, window: Window, allowance: Allowance) -> tuple[Leaver, ...]:
@@ -52,21 +54,22 @@ def leavers(snapshot: Snapshot, window: Window, allowance: Allowance) -> tuple[L
         preemptible = highest is not None and pod.spec.priority < highest and group not in staying
         movable = allowance.moves_max != 0 and group is None and _comes_back_alike(pod)
         if preemptible or movable:
-            found.append(Leaver(pod, preemptible, movable, group))
+            part = None if group is None else part_of(snapshot.groups[group], pod)
+            found.append(Leaver(pod, preemptible, movable, group, part))
     return tuple(found)
 
 
 def _staying_groups(snapshot: Snapshot, group_of: Mapping[PodKey, int]) -> frozenset[int]:
     """Groups that stay: they go whole or not at all, are short already, or nobody understands."""
-    running = dict.fromkeys(group_of.values(), 0)
+    running: dict[int, list[Pod]] = {group: [] for group in group_of.values()}
     for pod in holding(snapshot) if group_of else ():
         if pod.key in group_of and not pod.deleting:
-            running[group_of[pod.key]] += 1
+            running[group_of[pod.key]].append(pod)
     groups = snapshot.groups
     return frozenset(
         g
-        for g, count in running.items()
-        if groups[g].goes_whole or count < groups[g].min_count or groups[g].problem
+        for g, members in running.items()
+        if groups[g].goes_whole or groups[g].union or groups[g].problem or lack(groups[g], members)
     )
 
 
@@ -104,7 +107,7 @@ def running_classes(
     seated = []
     for each in going:
         pod = each.pod
-        seat = Seat(each.preemptible, back.get(pod.key), each.group)
+        seat = Seat(each.preemptible, back.get(pod.key), each.group, each.part)
         seat_of[pod.key] = seats.setdefault(seat, len(seats))
         spec = specs.get((id(pod.spec), pod.requests))
         if spec is None:

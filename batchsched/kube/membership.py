@@ -14,6 +14,7 @@ from batchsched.snapshot.groups import Declared, Key, group_made, key_of_group
 from batchsched.snapshot.kinds import GroupKind, declare
 from batchsched.snapshot.kinds import Key as Name
 from batchsched.snapshot.pod import Pod
+from batchsched.snapshot.unions import joined
 
 Index = tuple[tuple[PodGroup, ...], tuple[tuple[Name, int], ...]]
 """As a Snapshot holds them: all groups, and the index of each member's."""
@@ -28,7 +29,10 @@ class Membership:
         self._members: dict[Key, dict[Name, Pod]] = {}
         self._key_of: dict[Name, Key] = {}
         self._by_name: dict[Name, set[Name]] = {}
+        self._made: dict[Key, PodGroup] = {}
+        """Every group by itself."""
         self._groups: dict[Key, PodGroup] = {}
+        """The same, each in its union."""
         self._stale: set[Key] = set()
         self._index: Index | None = ((), ())
 
@@ -63,14 +67,24 @@ class Membership:
     def settle(self) -> Iterator[Pod]:
         """Make anew what was touched, and give the members of groups that are not as before."""
         stale, self._stale = self._stale, set()
-        for key in sorted(stale):
-            before, members = self._groups.get(key), self._members.get(key, {})
+        for key in stale:
+            members = self._members.get(key, {})
             if members or key in self._declared.groups:
                 ordered = [members[name] for name in sorted(members)]
-                self._groups[key] = group_made(key, ordered, self._declared)
+                self._made[key] = group_made(key, ordered, self._declared)
             else:
+                self._made.pop(key, None)
+        in_unions = joined(self._made) if stale else {}
+        were = {key for key, group in self._groups.items() if group.ties or group.union}
+        for key in sorted(stale | in_unions.keys() | were if stale else ()):
+            before, members = self._groups.get(key), self._members.get(key, {})
+            now = in_unions.get(key) or self._made.get(key)
+            if now is None:
                 self._groups.pop(key, None)
-            if self._groups.get(key) != before:
+            else:
+                self._groups[key] = now
+            if now != before:
+                self._index = None
                 yield from [members[name] for name in sorted(members)]
 
     def index(self) -> Index:
@@ -110,7 +124,8 @@ class Membership:
 
 def _says(pod: Pod) -> tuple[object, ...]:
     """All that a group takes from a member: a binding or a heartbeat does not make it anew."""
-    return (pod.labels, pod.annotations, pod.owner, pod.terminal, pod.spec.scheduler_name)
+    end = (pod.phase, pod.deleting) if pod.terminal else None
+    return (pod.labels, pod.annotations, pod.owner, end, pod.spec.scheduler_name)
 
 
 def _names(pod: Pod, key: Key) -> set[Name]:

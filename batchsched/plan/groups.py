@@ -3,11 +3,12 @@
 Running members (bound, not ended, not on their way out) count among both.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from batchsched.plan.plan import GroupStatus, PlanPodGroup
 from batchsched.plan.state import FinalState
 from batchsched.snapshot.group import PodGroup
+from batchsched.snapshot.parts import lack
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.snapshot import Window
 
@@ -27,39 +28,44 @@ def group_states(
     for pod in window.pods:
         if pod.key in group_of:
             pending.setdefault(group_of[pod.key], []).append(pod)
-    placed = dict.fromkeys(pending, 0)
     members = state.running_members
-    running = {group: len(members.get(group, ())) for group in pending}
+    running = {group: members.get(group, ()) for group in pending}
+    placed = {group: [*running[group]] for group in pending}
     for each in state.placed:
         group = group_of.get(each.pod.key, -1)
         if group in placed:
-            placed[group] += 1
+            placed[group].append(each.pod)
     said = messages or {}
     return tuple(
         _state(
             state.snapshot.groups[group],
-            running[group] + len(pending[group]),
-            running[group] + placed[group],
+            [*running[group], *pending[group]],
+            placed[group],
             next((said[pod.key] for pod in pending[group] if said.get(pod.key)), ""),
         )
         for group in sorted(pending, key=lambda group: state.snapshot.groups[group].key)
     )
 
 
-def _state(group: PodGroup, members: int, placed: int, message: str) -> PlanPodGroup:
+def _state(
+    group: PodGroup, members: Sequence[Pod], placed: Sequence[Pod], message: str
+) -> PlanPodGroup:
     status: GroupStatus = "Unplaced"
     if group.problem is not None:
         status, message = "Waiting", group.problem
-    elif placed >= max(1, group.min_count):
+    elif placed and lack(group, placed) is None:
         status, message = "Placed", ""
-    elif members < group.min_count:
-        status, message = "Waiting", f"{members} of {group.min_count} members exist"
+    elif (lacking := lack(group, members)) is not None:
+        status, message = (
+            "Waiting",
+            f"{lacking.there} of {lacking.needed} members{lacking.of_part} exist",
+        )
     return PlanPodGroup(
         namespace=group.namespace,
         name=group.name,
         min_count=group.min_count,
-        members=members,
-        placed=placed,
+        members=len(members),
+        placed=len(placed),
         status=status,
         message=message,
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from batchsched.plan.reading import runs
+from batchsched.snapshot.parts import lack
 from batchsched.snapshot.pod import Pod
 
 if TYPE_CHECKING:
@@ -60,13 +61,16 @@ def _is_made_again(pod: Pod) -> bool:
 
 def _weak_groups(state: "FinalState") -> set[int]:
     """Groups not to be weakened: fewer run than they need, or nobody of them may go alone."""
-    running: dict[int, int] = {}
+    running: dict[int, list[Pod]] = {}
     groups = dict(state.snapshot.group_of)
     for pod in state.snapshot.pods:
         if pod.key in groups and runs(pod):
-            running[groups[pod.key]] = running.get(groups[pod.key], 0) + 1
+            running.setdefault(groups[pod.key], []).append(pod)
     return {
         g
         for g, group in enumerate(state.snapshot.groups)
-        if group.problem is not None or group.goes_whole or running.get(g, 0) < group.min_count
+        if group.problem is not None
+        or group.union
+        or group.goes_whole
+        or lack(group, running.get(g, ()))
     }

@@ -94,10 +94,14 @@ class FinalState:
 
     @cached_property
     def running_members(self) -> Mapping[int, tuple[Pod, ...]]:
-        """Of each pod group of which some pod is pending: who runs, and is not evicted."""
+        """Of each pod group of which some pod is pending, or of its union: who runs and stays."""
         group_of = self.group_of
         pending = [*self.unplaced, *(placed.pod for placed in self.placed)] if group_of else ()
         found = {group_of[pod.key]: list[Pod]() for pod in pending if pod.key in group_of}
+        tied = {key for group in found for key in self.snapshot.groups[group].union}
+        for group, about in enumerate(self.snapshot.groups) if tied else ():
+            if about.key in tied:
+                found.setdefault(group, [])
         for key, pod in among(self.snapshot.pods, group_of).items() if found else ():
             if group_of[key] in found and runs(pod) and key not in self.evicted:
                 found[group_of[key]].append(pod)

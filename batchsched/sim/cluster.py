@@ -206,7 +206,8 @@ class SimCluster:
             return
         self._put(pod, replace(pod, phase="Succeeded"))
         if pod.owner is None and key in self.pods:
-            self.remove(key)
+            for over in self.grouping.over(pod):
+                self.remove(over.key)
 
     def _delete_later(self, key: PodKey, uid: str, delay_s: float) -> None:
         def delete() -> None:
@@ -225,6 +226,7 @@ class SimCluster:
             del self.pods[subject.key]
         else:
             self.pods[subject.key] = new
+        self.grouping.note(old, new)
         change = PodChange(old, new, self.grouping.of(subject))
         self._watch(change)
         for listener in self.listeners:

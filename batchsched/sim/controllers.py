@@ -78,10 +78,10 @@ class Controllers:
         self._fill(key)
 
     def _declare(self, key: tuple[str, str]) -> None:
-        """Say how many pods of a Job run together: no more than still have to succeed."""
+        """Say how many pods of a Job must start together: who succeeded has done so."""
         job = self._jobs[key]
-        left = job.template.completions - job.succeeded
-        self._cluster.grouping.declared.jobs[key] = min(job.template.parallelism, left)
+        at_once = min(job.template.parallelism, job.template.completions)
+        self._cluster.grouping.declared.jobs[key] = max(at_once - job.succeeded, 0)
         self._cluster.grouping.changed()
 
     def start_cron(self, cron: CronTemplate, until_s: float) -> None:

@@ -5,15 +5,17 @@ rules about other pods, ports or volumes are asked of the real filters at their 
 who was placed before them.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from batchsched.feasibility.filters import FILTERS, verdicts
-from batchsched.feasibility.problem import Problem
+from batchsched.feasibility.problem import Gang, Problem
 from batchsched.feasibility.scene import make_scene
 from batchsched.feasibility.selection import of_term
+from batchsched.snapshot.group import PodGroup
 from batchsched.snapshot.pod import PodSpec
 from batchsched.snapshot.snapshot import Snapshot
 
@@ -49,7 +51,7 @@ class Board:
         self._special = [_is_special(problem, c) for c in range(len(problem.classes))]
         self._hopeless: set[int] = set()
         self._placed: list[tuple[PodKey, int, int]] = []
-        self._running = [gang.running for gang in problem.gangs]
+        self._running = [_running(gang) for gang in problem.gangs]
 
     def placements(self) -> dict[PodKey, str]:
         """Pod to node."""
@@ -72,8 +74,10 @@ class Board:
             before = len(self._placed)
             for key, pod_class in pods:
                 self._put(key, pod_class, mask)
-            if len(self._placed) - before + self._running[gang] >= group.min_count:
-                self._running[gang] += len(self._placed) - before
+            there = self._running[gang].copy()
+            there.update(self._problem.classes[c].part for _, c, _ in self._placed[before:])
+            if _is_whole(group, there):
+                self._running[gang] = there
                 return
             self._undo(before)
 
@@ -136,6 +140,20 @@ class Board:
         ]
         shares = self._free / np.maximum(self._allocatable, 1)
         return sorted(masks, key=lambda mask: -float(shares[mask].sum()))
+
+
+def _running(gang: Gang) -> Counter[str | None]:
+    """How many members run, by part; ``None`` where no part has a minimum."""
+    of = Counter[str | None]()
+    for (part, _), there in zip(gang.group.parts, gang.running_of, strict=True):
+        of[part] = there
+    of[None] = gang.running - of.total()
+    return of
+
+
+def _is_whole(group: PodGroup, there: Counter[str | None]) -> bool:
+    enough = there.total() >= group.min_count
+    return enough and all(there[part] >= least for part, least in group.parts)
 
 
 def _columns(problem: Problem) -> list[int]:

@@ -1,5 +1,6 @@
 """What group objects, Jobs and JobSets mean for gangs. See ``api_groups`` for their form."""
 
+from collections import Counter
 from dataclasses import replace
 
 from batchsched.snapshot.api import Object
@@ -16,7 +17,12 @@ from batchsched.snapshot.api_groups import (
 from batchsched.snapshot.decode_cluster import namespace
 from batchsched.snapshot.group import PodGroup
 from batchsched.snapshot.groups import VOLCANO
-from batchsched.snapshot.pod_gangs import KOORDINATOR_GROUPS, PROBLEM, together_with_others
+from batchsched.snapshot.pod_gangs import (
+    KOORDINATOR_GROUPS,
+    PROBLEM,
+    tied,
+    with_parts,
+)
 
 
 def kubernetes_group(model: KubernetesGroupModel, api: str) -> PodGroup:
@@ -62,23 +68,20 @@ def member_group(model: MemberGroupModel, api: str) -> PodGroup:
     group = PodGroup(api, namespace(meta), meta.name, (spec and spec.min_member) or 0)
     others = (meta.annotations or {}).get(KOORDINATOR_GROUPS)
     parts = spec.min_task_member if spec is not None and api == VOLCANO else None
-    return replace(
-        group,
-        parts=tuple(sorted((parts or {}).items())),
-        problem=together_with_others(group, others) or _known(model),
-    )
+    group = tied(replace(group, problem=_known(model)), others)
+    return with_parts(group, [*(parts or {}).items()])
 
 
 def kai_group(model: KaiGroupModel, api: str) -> PodGroup:
-    """A PodGroup of KAI, with subgroups as long as they are only counted."""
+    """A PodGroup of KAI; of nested subgroups the innermost have pods, and all have to start."""
     spec, meta = model.spec or KaiGroupSpec(), model.metadata
     group = PodGroup(api, namespace(meta), meta.name, spec.min_member or 0)
-    parts = [(each.name, each.min_member or 0) for each in spec.sub_groups or ()]
+    above = {each.parent for each in spec.sub_groups or ()}
+    leaves = [each for each in spec.sub_groups or () if each.name not in above]
+    parts = [(each.name, each.min_member or 0) for each in leaves]
     level = spec.topology_constraint
     return replace(
-        group,
-        min_count=max(group.min_count, sum(least for _, least in parts)),
-        parts=tuple(sorted(parts)),
+        with_parts(group, parts),
         required_topology=(level and level.required_topology_level) or None,
         preferred_topology=(level and level.preferred_topology_level) or None,
         problem=_kai_problem(group, spec) or _known(model),
@@ -86,15 +89,21 @@ def kai_group(model: KaiGroupModel, api: str) -> PodGroup:
 
 
 def _kai_problem(group: PodGroup, spec: KaiGroupSpec) -> str | None:
-    """Subgroups that are more than counted: nested, some of several, or with their own topology."""
+    """Subgroups that are more than counted: some of several, or with a topology of their own."""
     subgroups = spec.sub_groups or []
     topology = [each.topology_constraint for each in subgroups]
     own = any(t and (t.required_topology_level or t.preferred_topology_level) for t in topology)
-    nested = any(each.parent or each.min_sub_group for each in subgroups)
-    some = spec.min_sub_group is not None and spec.min_sub_group < len(subgroups)
-    if not (own or nested or some):
+    inside = Counter(each.parent for each in subgroups)
+    some = any(
+        least is not None and least < inside[name]
+        for name, least in [
+            (None, spec.min_sub_group),
+            *((s.name, s.min_sub_group) for s in subgroups),
+        ]
+    )
+    if not (own or some):
         return None
-    what = "nest" if nested else "have topologies of their own" if own else "need not all start"
+    what = "have topologies of their own" if own else "need not all start"
     return (
         f"subgroups of PodGroup {group.namespace}/{group.name} {what}, which is not scheduled yet: "
         "make a PodGroup of each, or leave that out"
@@ -102,13 +111,9 @@ def _kai_problem(group: PodGroup, spec: KaiGroupSpec) -> str | None:
 
 
 def job_size(model: JobModel) -> int:
-    """How many pods of a Job run together: its parallelism, or what is left of its completions."""
-    size = _parallelism(model.spec)
-    completions = model.spec.completions if model.spec else None
-    if completions is None:
-        return size
+    """How many pods of a Job must start together: those that run at once, less who succeeded."""
     done = (model.status and model.status.succeeded) or 0
-    return min(size, max(completions - done, 0))
+    return max(_at_once(model.spec) - done, 0)
 
 
 def job_set_size(model: JobSetModel) -> int:
@@ -116,10 +121,12 @@ def job_set_size(model: JobSetModel) -> int:
     jobs = (model.spec and model.spec.replicated_jobs) or []
     return sum(
         (1 if job.replicas is None else job.replicas)
-        * _parallelism(job.template.spec if job.template else None)
+        * _at_once(job.template.spec if job.template else None)
         for job in jobs
     )
 
 
-def _parallelism(spec: JobSpecModel | None) -> int:
-    return 1 if spec is None or spec.parallelism is None else spec.parallelism
+def _at_once(spec: JobSpecModel | None) -> int:
+    """How many pods a Job runs at once, when it starts."""
+    size = 1 if spec is None or spec.parallelism is None else spec.parallelism
+    return size if spec is None or spec.completions is None else min(size, spec.completions)

@@ -4,9 +4,13 @@ Gangs that stand on annotations of their pods need no object; one that was said 
 get none, or it would exist when it is read again.
 """
 
+import json
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from batchsched.snapshot.encode import Object, api_object, metadata
+from batchsched.snapshot.finished import finished
 from batchsched.snapshot.group import PodGroup
 from batchsched.snapshot.groups import (
     COSCHEDULING,
@@ -18,8 +22,9 @@ from batchsched.snapshot.groups import (
     VOLCANO,
     missing,
 )
-from batchsched.snapshot.pod import OwnerRef
-from batchsched.snapshot.pod_gangs import PROBLEM
+from batchsched.snapshot.parts import part_of
+from batchsched.snapshot.pod import OwnerRef, Pod
+from batchsched.snapshot.pod_gangs import KOORDINATOR_GROUPS, PROBLEM
 from batchsched.snapshot.snapshot import Snapshot
 
 _VERSIONS = {COSCHEDULING: "v1alpha1", COSCHEDULING_OLD: "v1alpha1", VOLCANO: "v1beta1"}
@@ -27,15 +32,37 @@ _VERSIONS = {COSCHEDULING: "v1alpha1", COSCHEDULING_OLD: "v1alpha1", VOLCANO: "v
 
 def group_objects(snapshot: Snapshot) -> Iterator[Object]:
     """PodGroups, Jobs and JobSets, as far as they make groups."""
-    for group in snapshot.groups:
+    ended = _ended(snapshot)
+    for g, group in enumerate(snapshot.groups):
         if group.problem != missing(group):
-            yield from _object(group)
+            done = finished(ended.get(g, []), group.min_count) if group.api != JOB else []
+            yield from _object(_as_it_was(group, done))
     yield from _jobs_of_job_sets(snapshot)
+
+
+def _as_it_was(group: PodGroup, done: list[Pod]) -> PodGroup:
+    """A group before members of it succeeded."""
+    if not done:
+        return group
+    of_part = Counter(part_of(group, pod) for pod in done)
+    parts = tuple((part, least + of_part[part]) for part, least in group.parts)
+    return replace(group, min_count=group.min_count + len(done), parts=parts)
+
+
+def _ended(snapshot: Snapshot) -> dict[int, list[Pod]]:
+    """The members of groups of which some succeeded: their minimum was more."""
+    of, found = dict(snapshot.group_of), dict[int, list[Pod]]()
+    some = {of[p.key] for p in snapshot.pods if p.phase == "Succeeded" and p.key in of}
+    for pod in snapshot.pods if some else ():
+        if of.get(pod.key) in some:
+            found.setdefault(of[pod.key], []).append(pod)
+    return found
 
 
 def _object(group: PodGroup) -> Iterator[Object]:
     """The object that declares a group, if its dialect has one."""
     notes = ((PROBLEM, group.problem),) if group.problem else ()
+    notes = (*notes, (KOORDINATOR_GROUPS, json.dumps(group.ties))) if group.ties else notes
     meta = metadata(group.name, group.namespace, annotations=notes)
     if group.api == KUBERNETES:
         yield _kubernetes(group, meta)

@@ -13,8 +13,7 @@ class PodGroup:
     one by one. ``problem`` says why the group cannot be scheduled whatever the room (it does not
     exist, its members contradict each other), or is ``None``. ``priority`` is that of all members,
     where the group has one. Of a group that ``goes_whole`` nobody may be evicted alone. ``parts``
-    are the minimums of kinds of members, until the members are known: then they are in
-    ``min_count``.
+    are the minimums of kinds of members, by name; ``min_count`` is never less than their sum.
     """
 
     api: str
@@ -28,8 +27,24 @@ class PodGroup:
     preemption_never: bool = False
     goes_whole: bool = False
     parts: tuple[tuple[str, int], ...] = ()
+    ties: tuple[str, ...] = ()
+    """``namespace/name`` of the groups that it says it starts together with."""
+    union: tuple[tuple[str, str, str], ...] = ()
+    """The keys of all groups that start together with it, itself among them, if there are more."""
+    union_count: int = 0
+    """The minimums of these groups, together."""
 
     @property
     def key(self) -> tuple[str, str, str]:
         """``(namespace, name, api)``: identity and order."""
         return (self.namespace, self.name, self.api)
+
+    @property
+    def unit(self) -> tuple[str, str, str]:
+        """Who is bound in one go: the group, or its union by the name of the first of it."""
+        return self.union[0] if self.union else self.key
+
+    @property
+    def unit_count(self) -> int:
+        """How many pods of the unit there have to be at least."""
+        return self.union_count if self.union else self.min_count

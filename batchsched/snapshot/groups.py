@@ -5,11 +5,14 @@ scheduled whatever the room (it does not exist, its members contradict each othe
 with a ``problem`` that says what to mend: its pods wait for that, and the other pods do not.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from batchsched.snapshot.finished import finished
 from batchsched.snapshot.group import PodGroup
+from batchsched.snapshot.parts import part_of
 from batchsched.snapshot.pod import OwnerRef, Pod
 from batchsched.snapshot.pod_gangs import (
     DIALECTS,
@@ -27,6 +30,7 @@ from batchsched.snapshot.pod_gangs import (
     of_pods,
     with_parts,
 )
+from batchsched.snapshot.unions import joined
 
 KUBERNETES, COSCHEDULING, COSCHEDULING_OLD, VOLCANO, KAI, JOB, JOBSET = (
     "scheduling.k8s.io",
@@ -102,8 +106,9 @@ def groups(
             key_of.append((pod.key, key))
     found = sorted(declared.groups.keys() | members.keys())
     index = {key: at for at, key in enumerate(found)}
-    made = tuple(group_made(key, members.get(key, []), declared) for key in found)
-    return made, tuple(sorted((pod, index[key]) for pod, key in key_of))
+    made = {key: group_made(key, members.get(key, []), declared) for key in found}
+    made |= joined(made)
+    return tuple(made.values()), tuple(sorted((pod, index[key]) for pod, key in key_of))
 
 
 def key_of_group(pod: Pod, declared: Declared) -> Key | None:
@@ -167,18 +172,28 @@ def _owner_key(pod: Pod, labels: dict[str, str], declared: Declared) -> Key:
 
 
 def group_made(key: Key, members: list[Pod], declared: Declared) -> PodGroup:
-    """One group: what its object says, what its members add, and what is wrong with it."""
+    """One group by itself: what its object says, what its members add, and what is wrong."""
     live = [pod for pod in members if not pod.terminal] or members
-    group = declared.groups.get(key) or _from_members(key, members, live, declared)
+    group = declared.groups.get(key) or _from_members(key, live, declared)
     required, conflict = _topology(live, REQUIRED_TOPOLOGY, KAI_REQUIRED_TOPOLOGY)
     preferred, other_conflict = _topology(live, PREFERRED_TOPOLOGY, KAI_PREFERRED_TOPOLOGY)
     problem = group.problem or conflict or other_conflict
     return replace(
-        with_parts(group, live),
+        _less_finished(group, members),
         required_topology=group.required_topology or required,
         preferred_topology=group.preferred_topology or preferred,
         problem=problem or _two_topologies(group, required) or _schedulers(live),
     )
+
+
+def _less_finished(group: PodGroup, members: list[Pod]) -> PodGroup:
+    """What a group still needs; a Job counts its own, also those that are no more."""
+    if group.api == JOB:
+        return group
+    done = finished(members, group.min_count)
+    of_part = Counter(part_of(group, pod) for pod in done) if group.parts else {}
+    left = [(part, least - of_part.get(part, 0)) for part, least in group.parts]
+    return with_parts(replace(group, min_count=max(group.min_count - len(done), 0)), left)
 
 
 def _topology(members: list[Pod], *marks: str) -> tuple[str | None, str | None]:
@@ -187,7 +202,7 @@ def _topology(members: list[Pod], *marks: str) -> tuple[str | None, str | None]:
     return next((each for each in found if each[0] is not None), (None, None))
 
 
-def _from_members(key: Key, members: list[Pod], live: list[Pod], declared: Declared) -> PodGroup:
+def _from_members(key: Key, live: list[Pod], declared: Declared) -> PodGroup:
     """A group without an object of its own."""
     namespace, name, api = key
     group = PodGroup(api, namespace, name)
@@ -196,7 +211,7 @@ def _from_members(key: Key, members: list[Pod], live: list[Pod], declared: Decla
     if api == OWN and any(dict(pod.annotations).get(GANG) == OWNER for pod in live):
         return replace(group, problem=_no_owner(group))
     if api in DIALECTS:
-        return of_pods(group, members, live)
+        return of_pods(group, live)
     return replace(group, problem=missing(group))
 
 

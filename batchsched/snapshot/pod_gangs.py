@@ -1,17 +1,18 @@
 """Gangs that stand on labels and annotations of their pods: whose they are, and how they count.
 
 One line a dialect; own annotations come first, as the contract says. What an object would have said
-(the minimum) every pod says here, so members can contradict each other. What we cannot keep (gangs
-that start only together with others) is a problem of the gang, so its pods wait.
+(the minimum) every pod says here, so members can contradict each other. That is a problem of the
+gang, so its pods wait.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from batchsched.snapshot.group import PodGroup
 from batchsched.snapshot.labels import integer
+from batchsched.snapshot.parts import VOLCANO_TASK, YUNIKORN_TASK
 from batchsched.snapshot.pod import Pod
 
 OWN, KOORDINATOR, YUNIKORN, KUEUE, LWS, KAI_BATCH = (
@@ -34,10 +35,7 @@ KOORDINATOR_LABEL, KOORDINATOR_MIN_LABEL = (
     "pod-group.scheduling.sigs.k8s.io/min-available",
 )
 KUEUE_NAME, KUEUE_TOTAL = "kueue.x-k8s.io/pod-group-name", "kueue.x-k8s.io/pod-group-total-count"
-YUNIKORN_TASK, YUNIKORN_TASKS = (
-    "yunikorn.apache.org/task-group-name",
-    "yunikorn.apache.org/task-groups",
-)
+YUNIKORN_TASKS = "yunikorn.apache.org/task-groups"
 YUNIKORN_APPS = ("yunikorn.apache.org/app-id", "applicationId")
 KAI_MIN = "kai.scheduler/batch-min-member"
 LWS_NAME, LWS_GROUP, LWS_REVISION, LWS_SIZE = (
@@ -48,7 +46,6 @@ LWS_NAME, LWS_GROUP, LWS_REVISION, LWS_SIZE = (
 )
 PROBLEM = "batchsched.io/problem"
 """On a group of a recorded snapshot: what was wrong with it, which its other fields do not say."""
-VOLCANO_TASK, KAI_SUBGROUP = "volcano.sh/task-spec", "kai.scheduler/subgroup-name"
 GANG_ANNOTATIONS = frozenset(
     {
         KOORDINATOR_NAME,
@@ -114,13 +111,12 @@ def lws_group(labels: Words) -> str | None:
     return "-".join(part for part in parts if part) if all(parts[:2]) else None
 
 
-def of_pods(group: PodGroup, members: Sequence[Pod], live: Sequence[Pod]) -> PodGroup:
+def of_pods(group: PodGroup, live: Sequence[Pod]) -> PodGroup:
     """What the pods of a gang say about it.
 
     Args:
         group: Its identity.
-        members: All of its pods.
-        live: Those that have not ended, or all where all have.
+        live: Its pods, those that have not ended, or all where all have.
     """
     if group.api == YUNIKORN:
         return _of_tasks(group, live)
@@ -134,37 +130,33 @@ def of_pods(group: PodGroup, members: Sequence[Pod], live: Sequence[Pod]) -> Pod
         problem += f'"{text}"' if text else "missing"
         problem += "; write a whole number from 1 on its pods"
         return replace(group, problem=conflict or problem)
-    if group.api == KUEUE:  # its total counts those that are done, too
-        count = max(count - sum(pod.phase == "Succeeded" for pod in members), 0)
-    problems = _koordinator_problem(group, live, count) if group.api == KOORDINATOR else None
-    return replace(group, min_count=count, problem=problems)
+    group = replace(group, min_count=count)
+    return _of_koordinator(group, live) if group.api == KOORDINATOR else group
 
 
-def _koordinator_problem(group: PodGroup, members: Sequence[Pod], count: int) -> str | None:
-    """A total below the minimum, members that disagree, or gangs that start only together."""
+def _of_koordinator(group: PodGroup, members: Sequence[Pod]) -> PodGroup:
+    """The gangs that it starts together with; a total below the minimum, or members that differ."""
     name = f"gang {group.namespace}/{group.name}"
     (total, conflict), (others, other_conflict) = (
         agreed(members, mark) for mark in (KOORDINATOR_TOTAL, KOORDINATOR_GROUPS)
     )
     if conflict or other_conflict:
-        return conflict or other_conflict
-    if total is not None and (integer(total) or 0) < count:
-        return f'{KOORDINATOR_TOTAL} of {name} is "{total}", less than its minimum of {count}'
-    return together_with_others(group, others)
+        return replace(group, problem=conflict or other_conflict)
+    if total is not None and (integer(total) or 0) < group.min_count:
+        problem = f'{KOORDINATOR_TOTAL} of {name} is "{total}", less than its minimum of '
+        return replace(group, problem=problem + str(group.min_count))
+    return tied(group, others)
 
 
-def together_with_others(group: PodGroup, text: str | None) -> str | None:
-    """What is wrong where a gang may start only together with others: that cannot be kept yet."""
+def tied(group: PodGroup, text: str | None) -> PodGroup:
+    """A group that starts together with others: a JSON list of them, each ``namespace/name``."""
     if not text:
-        return None
-    own = {f"{group.namespace}/{group.name}", group.name}
+        return group
     found = _parsed(text)
-    if isinstance(found, list) and all(each in own for each in found):
-        return None
-    return (
-        f"{KOORDINATOR_GROUPS} of gang {group.namespace}/{group.name} names other gangs ({text}); "
-        "gangs of gangs are not scheduled yet: make one gang of them, or remove it"
-    )
+    if isinstance(found, list) and all(isinstance(each, str) and each for each in found):
+        return replace(group, ties=tuple(sorted(set(found))))
+    problem = f"{KOORDINATOR_GROUPS} of gang {group.namespace}/{group.name} cannot be read; "
+    return replace(group, problem=f'{problem}write a JSON list of "namespace/name"')
 
 
 def _of_tasks(group: PodGroup, members: Sequence[Pod]) -> PodGroup:
@@ -181,11 +173,12 @@ def _of_tasks(group: PodGroup, members: Sequence[Pod]) -> PodGroup:
         problem = f"{said}; write a list of objects with name and minMember on its pods"
         return replace(group, problem=conflict or problem)
     known = {task for task, _ in tasks}
-    strange = sorted(set(filter(None, map(_task, members))) - known)
+    named = {value for pod in members for key, value in pod.annotations if key == YUNIKORN_TASK}
+    strange = sorted(named - known - {""})
     if strange:
         problem = f'{YUNIKORN_TASKS} of application {name} has no task group "{strange[0]}"; add it'
         return replace(group, problem=problem)
-    return replace(group, min_count=sum(least for _, least in tasks), parts=tasks)
+    return with_parts(group, tasks)
 
 
 def _parsed(text: str) -> Any:
@@ -210,36 +203,11 @@ def _tasks(found: Any) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(tasks.items()))
 
 
-def _task(pod: Pod) -> str | None:
-    return dict(pod.annotations).get(YUNIKORN_TASK)
-
-
-def _kai_subgroup(pod: Pod) -> str | None:
-    return dict(pod.labels).get(KAI_SUBGROUP)
-
-
-def _volcano_task(pod: Pod) -> str | None:
-    return dict(pod.annotations).get(VOLCANO_TASK)
-
-
-_PART_OF: dict[str, Callable[[Pod], str | None]] = {
-    YUNIKORN: _task,
-    "scheduling.run.ai": _kai_subgroup,
-    "scheduling.volcano.sh": _volcano_task,
-}
-
-
-def with_parts(group: PodGroup, members: Sequence[Pod]) -> PodGroup:
-    """The minimums of parts as one of the whole: so many members that each part must have its own.
-
-    Of any ``n - n_p + m_p`` members of ``n``, at least ``m_p`` are of the part with ``n_p`` pods.
-    Exact for one part, and where no part has more pods than it needs; else it asks for more.
-    """
-    if not group.parts or not members:
-        return group
-    of = [_PART_OF[group.api](pod) for pod in members]
-    needed = [len(of) - of.count(part) + least for part, least in group.parts if least]
-    return replace(group, min_count=max([group.min_count, *needed]), parts=())
+def with_parts(group: PodGroup, parts: Sequence[tuple[str, int]]) -> PodGroup:
+    """A group with minimums of its parts, which are a minimum of the whole together."""
+    asked = tuple(sorted((name, least) for name, least in parts if least > 0))
+    together = sum(least for _, least in asked)
+    return replace(group, min_count=max(group.min_count, together), parts=asked)
 
 
 def agreed(members: Sequence[Pod], mark: str) -> Agreement:

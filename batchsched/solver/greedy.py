@@ -170,19 +170,15 @@ class Greedy:
         Where its classes differ, what suits the first may leave too little for the others: then the
         first is placed elsewhere, a few times.
         """
-        classes = bundle.classes[self._waiting[bundle.classes]].tolist()
-        if not classes:
+        strokes = self._strokes(bundle)
+        if not strokes:
             return
-        first, *others = sorted(classes, key=lambda c: (-float(self._weight[c]), c))
         left, idle = self._left.copy(), self._idle.copy()
-        for skip in range(ATTEMPTS_MAX if others else 1):
+        for skip in range(ATTEMPTS_MAX if len(bundle.classes) > 1 else 1):
             mark = self.point.mark()
             self.point.defer(bundle.rows)
-            self._place_class(first, skip=skip)
-            if self.point.mark() == mark:
+            if not self._follow(strokes, skip):
                 break
-            for c in others:
-                self._place_class(c)
             self.point.defer(bundle.rows[:0])
             if self.point.holds(bundle.rows):
                 return
@@ -190,7 +186,41 @@ class Greedy:
             self._left, self._idle = left.copy(), idle.copy()
         self.point.defer(bundle.rows[:0])
 
-    def _place_class(self, c: int, targets: IntArray | None = None, *, skip: int = 0) -> None:
+    def _strokes(self, bundle: Bundle) -> list[tuple[int, IntArray | None, int]]:
+        """The classes of a bundle in the order in which they are placed, largest first.
+
+        Before all of each come as many as its part needs: of (classes) so many together.
+        """
+
+        def in_order(classes: IntArray) -> list[int]:
+            waiting = classes[self._waiting[classes]].tolist()
+            return sorted(waiting, key=lambda c: (-float(self._weight[c]), c))
+
+        first = [(c, among, need) for among, need in bundle.first for c in in_order(among)]
+        first.sort(key=lambda stroke: -float(self._weight[stroke[0]]))
+        return [*first, *((c, None, 0) for c in in_order(bundle.classes))]
+
+    def _follow(self, strokes: list[tuple[int, IntArray | None, int]], skip: int) -> bool:
+        """Place stroke by stroke, if the first that has pods to place finds room for some."""
+        mark = self.point.mark()
+        for c, among, need in strokes:
+            there = 0 if among is None else self.point.x[self.model.cells(among).columns].sum()
+            if among is not None and there >= need:
+                continue
+            self._place_class(c, skip=skip, most=None if among is None else need - int(there))
+            if self.point.mark() == mark:
+                return False
+            skip = 0
+        return True
+
+    def _place_class(
+        self,
+        c: int,
+        targets: IntArray | None = None,
+        *,
+        skip: int = 0,
+        most: int | None = None,
+    ) -> None:
         """Place pods of a class, the tightest node first: in strokes, as long as one places any.
 
         Where none does, because columns that rules have added would have to move, these are moved.
@@ -199,15 +229,17 @@ class Greedy:
             c: The class.
             targets: [counts] no more than that on each node.
             skip: How many of the parts that could be opened are to be passed over.
+            most: No more pods than that.
         """
         cells = self.model.cells(np.array([c]))
-        unplaced = at_once = self.problem.classes[c].size - int(self.point.x[cells.columns].sum())
-        if not unplaced:
+        unplaced = self.problem.classes[c].size - int(self.point.x[cells.columns].sum())
+        unplaced = at_once = unplaced if most is None else min(unplaced, most)
+        if unplaced <= 0:
             return
-        most = (self.point.program.upper if targets is None else targets)[cells.columns]
+        upper = (self.point.program.upper if targets is None else targets)[cells.columns]
         order = np.argsort(self._leftover(c, cells.nodes), kind="stable")
-        columns = cells.columns[order[most[order] > 0]]
-        room = Room(self.point, columns, most[order[most[order] > 0]])
+        columns = cells.columns[order[upper[order] > 0]]
+        room = Room(self.point, columns, upper[order[upper[order] > 0]])
         while unplaced > 0 and not self.budget.expired:
             amounts = room.amounts(unplaced)
             if self._raise(c, columns, amounts):

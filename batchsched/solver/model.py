@@ -89,6 +89,8 @@ class Bundle:
 
     classes: IntArray
     rows: IntArray
+    first: tuple[tuple[IntArray, int], ...] = ()
+    """Some of the classes, and how many of their pods are to be placed before the others."""
 
 
 class Model:
@@ -222,9 +224,17 @@ class Model:
         numbers = np.concatenate([number, first + np.arange(len(own))]).astype(np.int64)
         return numbers, np.concatenate([columns[inside], own])
 
-    def together(self, classes: IntArray, rows: IntArray) -> None:
-        """Say that the greedy must place these classes in one go; ``rows`` hold only at the end."""
-        self.bundles.append(Bundle(classes, rows))
+    def together(
+        self, classes: IntArray, rows: IntArray, first: tuple[tuple[IntArray, int], ...] = ()
+    ) -> None:
+        """Say that the greedy must place these classes in one go.
+
+        Args:
+            classes: The classes.
+            rows: What holds only at the end.
+            first: Of which of them it is to place how many pods before the others.
+        """
+        self.bundles.append(Bundle(classes, rows, first))
 
     def rank(self, tiers: Iterable[Tier]) -> None:
         """Add tiers below those that are there; each is solved on what was added until now."""

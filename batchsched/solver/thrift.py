@@ -38,10 +38,18 @@ class Thrift(Greedy):
         self._taken = np.zeros(len(self.problem.nodes), dtype=np.int64)
         """[N] pods placed here."""
 
-    def _place_class(self, c: int, targets: IntArray | None = None, *, skip: int = 0) -> None:
+    def _place_class(
+        self,
+        c: int,
+        targets: IntArray | None = None,
+        *,
+        skip: int = 0,
+        most: int | None = None,
+    ) -> None:
         """Place pods of a class one by one; what then is left of it by the greedy's way."""
         cells = self.model.cells(np.array([c]))
         wanted = int(self._placed[c] - self.point.x[cells.columns].sum())
+        wanted = wanted if most is None else min(wanted, most)
         open_ = self.point.x[cells.columns] < self.point.program.upper[cells.columns]
         cost = np.where(open_, self._cost(c, cells.nodes), np.inf)
         while wanted > 0 and not self.budget.expired:
@@ -56,7 +64,7 @@ class Thrift(Greedy):
             else:
                 cost[at] = np.inf
         if wanted > 0:
-            super()._place_class(c, targets, skip=skip)
+            super()._place_class(c, targets, skip=skip, most=None if most is None else wanted)
 
     def _cost(self, c: int, nodes: IntArray) -> FloatArray:
         """[nodes] what one pod more there costs; of equal ones the tightest is the cheapest."""

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 from batchsched.snapshot.group import PodGroup
 from batchsched.snapshot.labels import LabelSelector, NodeSelectorTerm, Requirement
 from batchsched.snapshot.node import Node, Taint
+from batchsched.snapshot.parts import VOLCANO_TASK
 from batchsched.snapshot.pod import (
     ClaimRef,
     Disk,
@@ -221,18 +222,24 @@ def _groups(draw: Draw, pods: list[Pod]) -> dict[PodGroup, list[Pod]]:
     for name in ("g1", "g2")[: draw.randint(1, 2)]:
         topology = _one(draw, [None, ZONE, HOSTNAME])
         problem = "it has two minimums" if _maybe(draw, 0.05) else None
+        parts = _one(draw, [{}, {}, {"a": 1}, {"a": 2, "b": 1}])
         group = PodGroup(
-            "batchsched.io",
+            "scheduling.volcano.sh",
             "default",
             name,
-            min_count=draw.randint(0, 3),
+            min_count=draw.randint(sum(parts.values()), 3),
             required_topology=topology,
             problem=problem,
+            parts=tuple(parts.items()),
         )
         found[group] = []
-    for pod in pods:
+    if len(found) > 1 and _maybe(draw, 0.25):
+        keys, count = tuple(g.key for g in found), sum(g.min_count for g in found)
+        found = {replace(group, union=keys, union_count=count): [] for group in found}
+    for i, pod in enumerate(pods):
         if pod.namespace == "default" and _maybe(draw, 0.8):
-            found[_one(draw, list(found))].append(pod)
+            pods[i] = replace(pod, annotations=((VOLCANO_TASK, _one(draw, ["a", "b", "c"])),))
+            found[_one(draw, list(found))].append(pods[i])
     return found
 
 

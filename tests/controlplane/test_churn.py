@@ -84,9 +84,7 @@ class Hour:
         self._kubelets.lose(self._lost)
         there = self._api.get(collection("pods"), fieldSelector=f"spec.nodeName={self._lost}")
         for pod in there["items"]:
-            # Gangs tolerate it, and wait for their node.
-            if "batchsched.io/gang" not in pod["metadata"]["annotations"]:
-                self._api.delete(path_of(pod), {"gracePeriodSeconds": 0})
+            self._api.delete(path_of(pod), {"gracePeriodSeconds": 0})
 
 
 @pytest.mark.slow

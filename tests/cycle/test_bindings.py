@@ -302,20 +302,19 @@ def test_a_partial_gang_is_waited_for_where_release_is_off(gang: PodGroup) -> No
 def test_a_gang_whose_members_succeed_is_not_half_started(cycle: Cycle, gang: PodGroup) -> None:
     cycle.handle(PodHeld(G.key, G.uid, gang), 0.0)
     cycle.handle(PodHeld(H.key, H.uid, gang), 0.0)
-    cycle.handle(PodGone(G.key, G.uid, succeeded=True), 9.0)
+    cycle.handle(PodGone(G.key, G.uid, succeeded=True, group=replace(gang, min_count=1)), 9.0)
     assert cycle.wakes_at_s() is None
-    cycle.handle(PodGone(H.key, H.uid, succeeded=True), 9.0)
-    for pod in (G, H):
-        cycle.handle(PodGone(pod.key, pod.uid), 10.0)  # the objects of those that ended
+    cycle.handle(PodGone(H.key, H.uid, succeeded=True, group=replace(gang, min_count=0)), 9.0)
     assert not cycle.queue.groups
 
 
 def test_who_succeeded_counts_for_a_member_that_is_made_anew(cycle: Cycle, gang: PodGroup) -> None:
+    less = replace(gang, min_count=1)
     cycle.handle(PodHeld(G.key, G.uid, gang), 0.0)
     cycle.handle(PodHeld(H.key, H.uid, gang), 0.0)
-    cycle.handle(PodGone(G.key, G.uid, succeeded=True), 1.0)
+    cycle.handle(PodGone(G.key, G.uid, succeeded=True, group=less), 1.0)
     cycle.handle(PodGone(H.key, H.uid), 2.0)  # lost with its node: nobody is left at work
-    assert cycle.handle(PodPending(K, gang), 3.0) == []
+    assert cycle.handle(PodPending(K, less), 3.0) == []
     assert cycle.handle(Tick(), 3.5) == [Solve(1, (K.key,), "idle")]
 
 

@@ -6,6 +6,7 @@ Follows models/placement/FORMULATION.md, sections 1 and C13.
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from batchsched.snapshot.group import PodGroup
 from batchsched.snapshot.node import Node, Taint
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.snapshot import Snapshot, Window, pending
@@ -14,6 +15,11 @@ from tests.oracles.storage import Storage
 
 Key = tuple[str, str]
 Places = dict[Key, str]
+PART_MARKS = (
+    "volcano.sh/task-spec",
+    "yunikorn.apache.org/task-group-name",
+    "kai.scheduler/subgroup-name",
+)
 CORDON = Taint("node.kubernetes.io/unschedulable", "", "NoSchedule")
 
 
@@ -35,20 +41,28 @@ class Stand:
         return dict(self.pod.spec.requests if self.new else self.pod.requests)
 
 
+def part_of(pod: Pod) -> str | None:
+    """The part of its gang that a pod says it is in."""
+    said = dict(pod.annotations) | dict(pod.labels)
+    return next((said[mark] for mark in PART_MARKS if mark in said), None)
+
+
+def has_minimums(group: PodGroup, members: list[Pod]) -> bool:
+    """Whether these are enough of a group, and of each part of it."""
+    of = [part_of(pod) for pod in members]
+    return len(of) >= group.min_count and all(of.count(p) >= least for p, least in group.parts)
+
+
 @dataclass(frozen=True, eq=False)
 class Group:
     """A pod group: its members to decide on, and those that run."""
 
-    min_count: int
+    needs: tuple[tuple[int, tuple[Key, ...]], ...]
+    """How many of which members must be placed if one is: of all, and of each part."""
     required: str | None
     preferred: str | None
     members: tuple[Key, ...]
     running: tuple[Stand, ...]
-
-    @property
-    def need(self) -> int:
-        """How many must be placed if one is."""
-        return max(0, self.min_count - len(self.running))
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,13 +112,28 @@ class Cluster:
         """Whether no final state can hold the pod, whatever the room."""
         index = self.group_index.get(pod.key)
         if index is not None:
-            group = self.snapshot.groups[index]
-            members = [p for p in self.window.pods if self.group_index.get(p.key) == index]
-            if group.problem or len(members) + len(self.running(index)) < group.min_count:
-                return True
+            for each in self.union(index):
+                needs = self.needs(each, list(self.window.pods))
+                if self.snapshot.groups[each].problem or any(n > len(who) for n, who in needs):
+                    return True
         return self.storage.hopeless(pod) or any(
             claim is None or not claim.allocated or claim.deleting for claim in self.devices(pod)
         )
+
+    def union(self, index: int) -> list[int]:
+        """The groups that start together with a group, itself among them."""
+        keys = {self.snapshot.groups[index].key, *self.snapshot.groups[index].union}
+        return [i for i, group in enumerate(self.snapshot.groups) if group.key in keys]
+
+    def needs(self, index: int, pods: list[Pod]) -> tuple[tuple[int, tuple[Key, ...]], ...]:
+        """How many of which of these pods a group needs beside its members that run."""
+        group, running = self.snapshot.groups[index], [s.pod for s in self.running(index)]
+        pods = [p for p in pods if self.group_index.get(p.key) == index]
+        found = [(group.min_count - len(running), tuple(p.key for p in pods))]
+        for part, least in group.parts:
+            there = sum(part_of(pod) == part for pod in running)
+            found.append((least - there, tuple(p.key for p in pods if part_of(p) == part)))
+        return tuple((max(0, need), who) for need, who in found)
 
     def running(self, index: int) -> tuple[Stand, ...]:
         """The members of a group that are bound and will stay."""
@@ -132,14 +161,18 @@ class Cluster:
         """The groups that have members to decide on."""
         found = []
         for index, group in enumerate(self.snapshot.groups):
-            members = tuple(p.key for p in self.pods if self.group_index.get(p.key) == index)
+            members = [p for p in self.pods if self.group_index.get(p.key) == index]
             if members:
                 found.append(
                     Group(
-                        group.min_count,
+                        tuple(
+                            need
+                            for each in self.union(index)
+                            for need in self.needs(each, list(self.pods))
+                        ),
                         group.required_topology,
                         group.preferred_topology,
-                        members,
+                        tuple(p.key for p in members),
                         self.running(index),
                     )
                 )

@@ -15,7 +15,7 @@ from math import prod
 from batchsched.snapshot.allowance import Allowance
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.snapshot import Snapshot, Window, pending
-from tests.oracles.cluster import Cluster, Key, Places, Stand
+from tests.oracles.cluster import Cluster, Key, Places, Stand, has_minimums
 from tests.oracles.reading import selected
 from tests.oracles.rules import broken, pairwise
 
@@ -85,7 +85,8 @@ class Outcome:
             group, runs = cluster.snapshot.groups[index], cluster.running(index)
             stay = [s for s in runs if s.pod.key not in self.leaving]
             come = [key for key in self.places if index_of.get(key) == index]
-            if 0 < len(stay) + len(come) < group.min_count:
+            there = [*(s.pod for s in stay), *(self.scene.pods[key] for key in come)]
+            if there and not has_minimums(group, there):
                 return False
             key = group.required_topology
             if key is not None and come:
@@ -154,7 +155,8 @@ class Scene:
             if (
                 group.problem
                 or group.goes_whole
-                or len(self.cluster.running(index)) < group.min_count
+                or group.union
+                or not has_minimums(group, [s.pod for s in self.cluster.running(index)])
             ):
                 return False
         lower = any(priority > stand.pod.spec.priority for priority in strong)

@@ -51,8 +51,8 @@ def _after(
         states = [state for old in states for state in _steps(cluster, old, pod)]
         states = [dict(items) for items in {frozenset(state.items()) for state in states}]
     members = {pod.key for pod in batch}
-    need = max((g.need for g in cluster.groups if members & set(g.members)), default=0)
-    kept = [s if len(members & set(s)) >= need else before for s in states]
+    needs = [need for g in cluster.groups if members & set(g.members) for need in g.needs]
+    kept = [s if all(len(set(who) & set(s)) >= n for n, who in needs) else before for s in states]
     return {frozenset(state.items()) for state in kept}
 
 

@@ -290,11 +290,15 @@ class Data:
     def _gangs(self) -> dict[str, Any]:
         index = {pod.key: i for i, pod in enumerate(self.new, start=1)}
         groups = self.cluster.groups
+        minimums = [(g, n, who) for g, each in enumerate(groups, start=1) for n, who in each.needs]
         wishing = [g for g in groups if g.preferred]
         return {
             "gangs": len(groups),
             "gang_members": [{index[key] for key in g.members} for g in groups],
-            "gang_need": [g.need for g in groups],
+            "minimums": len(minimums),
+            "minimum_gang": [g for g, _, _ in minimums],
+            "minimum_need": [need for _, need, _ in minimums],
+            "minimum_members": [{index[key] for key in who} for _, _, who in minimums],
             "gang_key": [self.keys[g.required] if g.required else 0 for g in groups],
             "gang_running": [
                 {self.domain(g.required or "", s) for s in g.running} - {0} for g in groups

@@ -17,7 +17,13 @@ class Outlook:
     def __init__(self, cluster: Cluster, pods: list[Pod]) -> None:
         self.cluster, self.pods = cluster, pods
         self.index = {pod.key: i for i, pod in enumerate(pods)}
-        self.groups = [(g.need, {self.index[k] for k in g.members}) for g in cluster.groups]
+        self.groups = [
+            (
+                {self.index[k] for k in g.members},
+                [(n, {self.index[k] for k in w}) for n, w in g.needs],
+            )
+            for g in cluster.groups
+        ]
         self.domain = {
             (node.name, key): value for node in cluster.snapshot.nodes for key, value in node.labels
         }
@@ -27,18 +33,20 @@ class Outlook:
     def placeable_groups(self, places: Places, candidates: list[int]) -> list[int]:
         """The candidates, less those of gangs that cannot reach their minimum any more."""
         left = set(candidates)
-        for need, members in self.groups:
-            placed = sum(self.pods[i].key in places for i in members)
-            if placed + len(members & left) < need:
-                left -= members
+        for members, needs in self.groups:
+            for need, who in needs:
+                placed = sum(self.pods[i].key in places for i in who)
+                if placed + len(who & left) < need:
+                    left -= members
         return sorted(left)
 
     def possible(self, places: Places, decided: int) -> bool:
         """Whether gangs, affinity and spread can still be kept; ``decided`` pods are decided."""
-        for need, members in self.groups:
-            placed = sum(self.pods[i].key in places for i in members)
-            if placed and placed + sum(i >= decided for i in members) < need:
-                return False
+        there = {self.index[key] for key in places}
+        for members, needs in self.groups:
+            for need, who in needs if members & there else ():
+                if len(who & there) + sum(i >= decided for i in who) < need:
+                    return False
         placed_pods = [(self.index[key], node) for key, node in places.items()]
         return all(
             self._met(i, node, placed_pods, decided) and self._level(i, node, placed_pods, decided)

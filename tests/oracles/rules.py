@@ -162,8 +162,9 @@ def gangs(cluster: Cluster, places: Places) -> Iterator[str]:
     """§C8, and the part of §C9 that running members alone decide."""
     for group in cluster.groups:
         placed = sum(key in places for key in group.members)
-        if 0 < placed < group.need:
-            yield f"C8 {group.members[0]}: {placed} of {group.need}"
+        for need, who in group.needs if placed else ():
+            if sum(key in places for key in who) < need:
+                yield f"C8 {group.members[0]}: not {need} of {who}"
         if group.required and placed:
             domains = {s.domain(group.required) for s in group.running} - {None}
             if len(domains) > 1:

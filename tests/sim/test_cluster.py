@@ -131,3 +131,32 @@ def test_a_snapshot_is_the_same_object_until_something_changes(cluster: SimClust
     assert cluster.snapshot() is first
     created(cluster)
     assert cluster.snapshot() is not first
+
+
+def test_a_lost_member_is_replaced_though_others_have_succeeded(cluster: SimCluster) -> None:
+    notes = (("batchsched.io/gang", "g"), ("batchsched.io/min-available", "3"))
+    for name, duration_s in (("a", 1.0), ("b", 1.0), ("c", None)):
+        pod = cluster.create(make_pod(name, pod={"annotations": notes}), duration_s)
+        assert cluster.bind(binding(pod)) is None
+    cluster.clock.advance(START_DELAY_S + 1.0)
+    cluster.remove(("default", "c"))
+    cluster.changes()
+    cluster.create(make_pod("c-again", pod={"annotations": notes}), None)
+    (change,) = cluster.changes()
+    assert isinstance(change, PodChange)
+    (group,) = cluster.snapshot().groups
+    assert (change.group, group.min_count) == (group, 1)
+
+
+def test_the_watches_show_gangs_in_their_unions(cluster: SimCluster) -> None:
+    mark = "gang.scheduling.koordinator.sh"
+    for name, other in (("a", "b"), ("b", "a")):
+        named = {"groups": f'["{other}"]', "min-available": "1", "name": name}
+        notes = tuple((f"{mark}/{key}", value) for key, value in named.items())
+        cluster.create(make_pod(name, pod={"annotations": notes}), None)
+    (first, second) = cluster.changes()
+    assert isinstance(first, PodChange)
+    assert isinstance(second, PodChange)
+    assert first.group is not None
+    assert first.group.problem is not None, "the other is not there yet"
+    assert second.group == cluster.snapshot().groups[1]

@@ -138,9 +138,7 @@ def test_a_new_process_is_told_of_everybody() -> None:
     theirs = make_pod("theirs", scheduler_name="others")
     snapshot = make_snapshot([NODE], [POD, held, ended, theirs])
     assert list(listed(snapshot, ("ours",))) == [
-        PodHeld(ended.key, ended.uid),
         PodHeld(held.key, held.uid),
-        PodGone(ended.key, ended.uid, succeeded=True),
         PodPending(POD),
     ]
 

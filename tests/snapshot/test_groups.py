@@ -187,10 +187,13 @@ def test_the_pods_of_a_job_form_a_gang_of_its_parallelism(spec: dict[str, Any], 
     assert found == PodGroup("batch", "default", "j", count)
 
 
-def test_the_last_pods_of_a_job_need_not_wait_for_more() -> None:
-    last = job(parallelism=4, completions=10)
-    last["status"] = {"succeeded": 8}
-    assert only(snapshot_of(of_job("a"), last)).min_count == 2
+@pytest.mark.parametrize(("done", "count"), [(1, 3), (3, 1), (8, 0)])
+def test_who_succeeded_started_already_and_a_job_counts_them_itself(done: int, count: int) -> None:
+    whole = job(parallelism=4, completions=10)
+    whole["status"] = {"succeeded": done}
+    ended = of_job("b")
+    ended["status"] = {"phase": "Succeeded"}
+    assert only(snapshot_of(of_job("a"), ended, whole)).min_count == count
 
 
 def test_the_pods_of_a_job_set_form_one_gang_over_all_its_jobs() -> None:

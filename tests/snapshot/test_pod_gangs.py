@@ -76,17 +76,6 @@ def test_a_total_below_the_minimum_is_a_problem() -> None:
     assert "less than its minimum of 2" in str(found.problem)
 
 
-@pytest.mark.parametrize("api", ["scheduling.sigs.k8s.io", "scheduling.x-k8s.io"])
-def test_gangs_that_start_only_together_wait(api: str) -> None:
-    together = '["default/g", "default/h"]'
-    by_pods = only(snapshot_of(koordinator(groups=together)))
-    notes = {f"{KOORDINATOR}/groups": together}
-    label = "scheduling.x-k8s.io/pod-group"
-    by_object = only(snapshot_of(member(labels={label: "g"}), group(api, notes=notes, minMember=1)))
-    for found in (by_pods, by_object):
-        assert "gangs of gangs are not scheduled yet" in str(found.problem)
-
-
 def test_a_gang_that_starts_together_with_itself_alone_is_a_gang() -> None:
     assert only(snapshot_of(koordinator(groups='["default/g"]'))).problem is None
 
@@ -114,7 +103,8 @@ def test_an_application_of_yunikorn_needs_all_its_task_groups() -> None:
     found = snapshot_of(
         yunikorn("d", "driver", wanted), yunikorn("w-0", "worker"), yunikorn("w-1", "worker")
     )
-    assert only(found) == PodGroup(YUNIKORN, "default", "g", 3)
+    parts = (("driver", 1), ("worker", 2))
+    assert only(found) == PodGroup(YUNIKORN, "default", "g", 3, parts=parts)
 
 
 @pytest.mark.parametrize(
@@ -153,13 +143,22 @@ def test_the_subgroups_of_kai_are_counted_together() -> None:
     subgroups = [{"name": "leader", "minMember": 1}, {"name": "workers", "minMember": 2}]
     declared = group(KAI, "v2alpha2", minMember=1, subGroups=subgroups)
     pods = [kai("l", "leader"), *(kai(f"w-{n}", "workers") for n in range(2))]
-    assert only(snapshot_of(*pods, declared)) == PodGroup(KAI, "default", "g", 3)
+    parts = (("leader", 1), ("workers", 2))
+    assert only(snapshot_of(*pods, declared)) == PodGroup(KAI, "default", "g", 3, parts=parts)
 
 
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ({"subGroups": [{"name": "a", "parent": "b"}, {"name": "b"}]}, "nest"),
+        (
+            {
+                "subGroups": [
+                    *({"name": name, "parent": "c"} for name in "ab"),
+                    {"name": "c", "minSubGroup": 1},
+                ]
+            },
+            "need not all start",
+        ),
         ({"subGroups": [{"name": "a"}, {"name": "b"}], "minSubGroup": 1}, "need not all start"),
         (
             {"subGroups": [{"name": "a", "topologyConstraint": {"requiredTopologyLevel": "rack"}}]},
@@ -169,6 +168,13 @@ def test_the_subgroups_of_kai_are_counted_together() -> None:
 )
 def test_subgroups_that_are_more_than_counted_wait(spec: Raw, said: str) -> None:
     assert said in str(only(snapshot_of(kai(), group(KAI, "v2alpha2", **spec))).problem)
+
+
+def test_nested_subgroups_of_kai_start_all_and_the_innermost_have_the_pods() -> None:
+    inner = [{"name": name, "parent": "all", "minMember": 1} for name in ("a", "b")]
+    declared = group(KAI, "v2alpha2", subGroups=[*inner, {"name": "all", "minSubGroup": 2}])
+    found = only(snapshot_of(kai("p", "a"), kai("q", "b"), declared))
+    assert (found.problem, found.min_count, found.parts) == (None, 2, (("a", 1), ("b", 1)))
 
 
 def test_kais_minimum_on_the_pods_makes_a_gang_of_their_owner() -> None:
@@ -202,12 +208,15 @@ def volcano(name: str, task: str) -> Raw:
 
 def test_every_task_of_volcano_has_its_minimum() -> None:
     declared = group(VOLCANO, minMember=3, minTaskMember={"ps": 1, "worker": 2})
-    exact = [volcano("p", "ps"), volcano("w-0", "worker"), volcano("w-1", "worker")]
-    assert only(snapshot_of(*exact, declared)) == PodGroup(VOLCANO, "default", "g", 3)
-    more = only(snapshot_of(*exact, volcano("w-2", "worker"), declared))
-    assert more.min_count == 4, "three of four might be the workers"
-    lacking = only(snapshot_of(*exact[1:], volcano("w-2", "worker"), declared))
-    assert lacking.min_count == 4, "three workers are not enough"
+    found = only(snapshot_of(volcano("p", "ps"), volcano("w-0", "worker"), declared))
+    assert (found.min_count, found.parts) == (3, (("ps", 1), ("worker", 2)))
+
+
+def test_a_task_that_succeeded_is_needed_no_more() -> None:
+    declared = group(VOLCANO, minMember=4, minTaskMember={"ps": 1, "worker": 2})
+    done = volcano("w-0", "worker") | {"status": {"phase": "Succeeded"}}
+    found = only(snapshot_of(volcano("p", "ps"), done, volcano("w-1", "worker"), declared))
+    assert (found.min_count, found.parts) == (3, (("ps", 1), ("worker", 1)))
 
 
 def test_both_annotations_of_volcano_name_its_group() -> None:

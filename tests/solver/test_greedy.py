@@ -9,6 +9,7 @@ from batchsched.feasibility.compile import compile_problem
 from batchsched.objectives.placed import Placed
 from batchsched.snapshot.group import PodGroup
 from batchsched.snapshot.node import Node
+from batchsched.snapshot.parts import VOLCANO_TASK
 from batchsched.snapshot.snapshot import Snapshot, pending
 from batchsched.solver.budget import Budget
 from batchsched.solver.greedy import Greedy
@@ -84,3 +85,15 @@ def test_a_gang_of_different_members_finds_the_rack_that_holds_them_all() -> Non
     nodes = _racks(2000, 3000, 4000)
     placed = _greedy(make_snapshot(nodes, [large, *small], groups={group: [large, *small]}))
     assert placed == {"large": "n2", "small-0": "n2", "small-1": "n2"}
+
+
+def test_a_gang_gets_the_minimum_of_each_part_before_more_of_the_largest() -> None:
+    """The workers alone would fill the node, and be of no use without their server."""
+    parts = (("ps", 1), ("worker", 1))
+    group = PodGroup("scheduling.volcano.sh", "default", "g", min_count=2, parts=parts)
+    of_part = {name: {"annotations": ((VOLCANO_TASK, name),)} for name, _ in parts}
+    server = make_pod("ps", cpu=2000, pod=of_part["ps"])
+    workers = [make_pod(f"w-{i}", cpu=3000, pod=of_part["worker"]) for i in range(4)]
+    members = [server, *workers]
+    placed = _greedy(make_snapshot(_racks(6000), members, groups={group: members}))
+    assert sorted(placed) == ["ps", "w-0"]
