@@ -275,10 +275,11 @@ class Loop:
         now.volumes = volumes_by_pod({b.pod: b.node for b in bindings}, now.snapshot)
         late = self._outdated(together(bindings), now, rules)
         now.refused += len(late)
-        staying = {(u.namespace, u.name) for u in solved.plan.unplaced} | late.keys()
+        ready = plan_ready(solved.window, solved.plan, now.snapshot, late)
+        staying = {key for key, _ in (*ready.unplaced, *ready.outdated)}
         promised = [p for p in now.pods.pods if p.nominated_node and p.key in staying]
         self._binder.write([NominateWrite(pod.key, pod.uid, None) for pod in promised])
-        return plan_ready(solved.window, solved.plan, now.snapshot, late)
+        return ready
 
     def _outdated(
         self, units: Iterable[tuple[Binding, ...]], now: _Open, rules: Sequence[Check]
