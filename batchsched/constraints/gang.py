@@ -34,6 +34,7 @@ class Gang:
                 classes = np.array(members, dtype=np.int64)
                 self._post_group(model, classes[room[classes] > 0], room, need)
         self._post_running(model, room)
+        self._post_whole(model)
 
     def _post_running(self, model: Model, room: IntArray) -> None:
         """Of a group that runs, its minimum stays or comes, or nobody of it is there."""
@@ -46,10 +47,30 @@ class Gang:
         running = _running(problem.snapshot) if seated else {}
         for group, seats in sorted(seated.items()):
             about, going = problem.snapshot.groups[group], int(problem.class_size[seats].sum())
-            need = about.min_count - (running[group] - going)
-            if need > 1:
-                classes = np.array(sorted([*seats, *coming.get(about.key, [])]), dtype=np.int64)
+            staying = running[group] - going
+            need = about.min_count - staying
+            classes = np.array(sorted([*seats, *coming.get(about.key, [])]), dtype=np.int64)
+            if staying and need > 0:  # somebody is there whatever happens
+                model.add_rows(self.name, 1, [(0, model.cells(classes).columns, 1)], lower=need)
+            elif need > 1:
                 self._post_group(model, classes[room[classes] > 0], room, need)
+
+    def _post_whole(self, model: Model) -> None:
+        """Of a group that goes whole, all that run stay, or nobody: ``kept = size (1 - b)``."""
+        problem = model.problem
+        seated: dict[int, list[int]] = {}
+        for index, pods in enumerate(problem.classes):
+            group = None if pods.seat is None else pods.seat.group
+            if group is not None and problem.snapshot.groups[group].goes_whole:
+                seated.setdefault(group, []).append(index)
+        for _, seats in sorted(seated.items()):
+            size = problem.class_size[seats]
+            if size.sum() > 1:
+                broken = model.add_columns(self.name, 1, 1, resting=True)
+                cells, rows = model.cells(np.array(seats)), np.arange(len(seats))
+                kept = (np.searchsorted(seats, cells.classes), cells.columns, 1)
+                entries: list[Entries] = [kept, (rows, broken, size)]
+                model.add_rows(self.name, len(seats), entries, lower=size, upper=size)
 
     def _post_group(self, model: Model, classes: IntArray, room: IntArray, need: int) -> None:
         """``sum of a class <= room a``, ``sum of all >= need a``, with a "the group is admitted".
@@ -123,18 +144,22 @@ def _running(snapshot: Snapshot) -> dict[int, int]:
 
 
 def _halved(state: FinalState) -> Iterator[Violation]:
-    """Groups that lose a member, keep others, and are not left with their minimum."""
+    """Groups that lose a member, keep others, and are not left whole, or with their minimum."""
     lost = {state.group_of[key] for key in state.evicted if key in state.group_of}
     members = among(state.snapshot.pods, state.group_of) if lost else {}
     arriving = {state.group_of.get(each.pod.key) for each in state.placed if lost}
-    for group in sorted(lost - arriving):
+    for group in sorted(lost):
         about = state.snapshot.groups[group]
         here = [
             pod
             for key, pod in sorted(members.items())
             if state.group_of[key] == group and runs(pod) and key not in state.evicted
         ]
-        if here and len(here) < about.min_count:
-            message = f"pod group {about.namespace}/{about.name}: {len(here)} of the"
-            message += f" {about.min_count} members that it needs would stay"
+        problem = None
+        if about.goes_whole:
+            problem = f"it goes whole or not at all, and {len(here)} of it would stay"
+        elif group not in arriving and len(here) < about.min_count:
+            problem = f"{len(here)} of the {about.min_count} members that it needs would stay"
+        if here and problem is not None:
+            message = f"pod group {about.namespace}/{about.name}: {problem}"
             yield Violation("gang", here[0].full_name, here[0].node or "", message)

@@ -8,11 +8,13 @@ that may move is in the problem once more, whole, as the pod that its controller
 Source: FORMULATION §1 (who may go) and §C14.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from batchsched.feasibility.problem import PodClass, Seat
 from batchsched.snapshot.allowance import Allowance
+from batchsched.snapshot.group import PodGroup
 from batchsched.snapshot.pod import Pod, PodSpec
 from batchsched.snapshot.snapshot import Snapshot, Window, holding
 
@@ -42,7 +44,8 @@ def leavers(snapshot: Snapshot, window: Window, allowance: Allowance) -> tuple[L
     preempting = [p.spec.priority for p in window.pods if not p.spec.preemption_never]
     highest = max(preempting, default=None) if allowance.preemption else None
     nodes, group_of = {node.name for node in snapshot.nodes}, dict(snapshot.group_of)
-    staying = _staying_groups(snapshot, group_of)
+    running = _running_members(snapshot, group_of)
+    staying = frozenset(g for g, count in running.items() if _is_weak(snapshot.groups[g], count))
     found = []
     for pod in holding(snapshot):
         bound = pod.owner is not None and pod.owner.kind in STAYING_OWNERS
@@ -53,21 +56,35 @@ def leavers(snapshot: Snapshot, window: Window, allowance: Allowance) -> tuple[L
         movable = allowance.moves_max != 0 and group is None and _comes_back_alike(pod)
         if preemptible or movable:
             found.append(Leaver(pod, preemptible, movable, group))
-    return tuple(found)
+    going = Counter(each.group for each in found)
+    stuck = {g for g, n in running.items() if snapshot.groups[g].goes_whole and n != going[g]}
+    return tuple(each for each in found if each.group not in stuck)
 
 
-def _staying_groups(snapshot: Snapshot, group_of: Mapping[PodKey, int]) -> frozenset[int]:
-    """Groups that stay: they go whole or not at all, are short already, or nobody understands."""
+def who_goes(
+    may_go: Sequence[Leaver], staying: frozenset[PodKey], groups: Sequence[PodGroup]
+) -> tuple[Leaver, ...]:
+    """Who may go still where some stay: of a group that goes whole, all or nobody."""
+    stuck = {
+        each.group
+        for each in may_go
+        if each.pod.key in staying and each.group is not None and groups[each.group].goes_whole
+    }
+    return tuple(x for x in may_go if x.pod.key not in staying and x.group not in stuck)
+
+
+def _running_members(snapshot: Snapshot, group_of: Mapping[PodKey, int]) -> dict[int, int]:
+    """How many members of each group run."""
     running = dict.fromkeys(group_of.values(), 0)
     for pod in holding(snapshot) if group_of else ():
         if pod.key in group_of and not pod.deleting:
             running[group_of[pod.key]] += 1
-    groups = snapshot.groups
-    return frozenset(
-        g
-        for g, count in running.items()
-        if groups[g].goes_whole or count < groups[g].min_count or groups[g].problem
-    )
+    return running
+
+
+def _is_weak(group: PodGroup, running: int) -> bool:
+    """Whether a group is short of members already, or nobody understands it: it stays."""
+    return running < group.min_count or group.problem is not None
 
 
 def _comes_back_alike(pod: Pod) -> bool:

@@ -6,6 +6,7 @@ reproduction: ``crowded_cluster(random.Random(seed))``.
 
 import os
 import random
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -18,9 +19,9 @@ from batchsched.scheduler import Limits, schedule
 from batchsched.snapshot.allowance import Allowance
 from batchsched.snapshot.snapshot import Snapshot
 from batchsched.solver import flight
-from tests.crowds import crowded_cluster, scattered_cluster
+from tests.crowds import crowded_cluster, garrisoned_cluster, scattered_cluster
 from tests.oracles.evicting import Scene, optimum
-from tests.strategies import snapshot_of
+from tests.strategies import Object, snapshot_of
 
 CLUSTERS = int(os.environ.get("BATCHSCHED_EVICTIONS", "100"))
 WAYS_MAX = 20_000
@@ -33,6 +34,7 @@ ALLOWANCES = (
     Allowance(moves_max=1),
 )
 PROFILES = ("default", "spread", "least-fragmentation")
+Drawn = Callable[[random.Random], list[Object]]
 
 
 def judge(snapshot: Snapshot, allowance: Allowance, profile_name: str) -> None:
@@ -63,6 +65,13 @@ def test_nobody_makes_more_room_by_moving_fewer(seed: int) -> None:
     judge(snapshot, ALLOWANCES[seed % len(ALLOWANCES)], PROFILES[seed % len(PROFILES)])
 
 
+@pytest.mark.parametrize("seed", range(CLUSTERS))
+def test_nobody_makes_room_with_fewer_victims_or_from_fewer_gangs(seed: int) -> None:
+    snapshot = snapshot_of(garrisoned_cluster(random.Random(seed)))
+    allowance = Allowance(preemption=True, moves_max=[0, 0, 1][seed % 3])
+    judge(snapshot, allowance, PROFILES[seed % len(PROFILES)])
+
+
 @settings(max_examples=20)
 @given(st.randoms(use_true_random=False), st.sampled_from(ALLOWANCES))
 def test_hypothesis_finds_no_crowd_that_is_served_badly(
@@ -71,14 +80,15 @@ def test_hypothesis_finds_no_crowd_that_is_served_badly(
     judge(snapshot_of(crowded_cluster(rng, draws_max=1)), allowance, "default")
 
 
+@pytest.mark.parametrize("drawn", [crowded_cluster, garrisoned_cluster])
 @pytest.mark.parametrize("seed", range(40))
 def test_in_parts_a_plan_is_valid_and_nothing_is_claimed_that_is_not_so(
-    seed: int, monkeypatch: pytest.MonkeyPatch
+    seed: int, drawn: Drawn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Relaxation, rounding and neighbourhoods, as on large programs; `schedule` verifies."""
     monkeypatch.setattr(flight, "TINY", 0)
     monkeypatch.setattr(flight, "COLUMNS_MAX", 0)
-    scene = Scene(snapshot_of(crowded_cluster(random.Random(seed))), ALLOWANCES[seed % 5])
+    scene = Scene(snapshot_of(drawn(random.Random(seed))), ALLOWANCES[seed % 5])
     limits = replace(LIMITS, time_limit_s=0.8)
     plan = schedule(
         scene.snapshot,
