@@ -20,10 +20,12 @@ from batchsched.snapshot.allowance import Allowance
 from batchsched.snapshot.snapshot import Snapshot
 from batchsched.solver import flight
 from tests.crowds import crowded_cluster, garrisoned_cluster, scattered_cluster
-from tests.oracles.evicting import Scene, optimum
+from tests.oracles import minizinc
+from tests.oracles.evicting import Outcome, Scene, optimum
 from tests.strategies import Object, snapshot_of
 
 CLUSTERS = int(os.environ.get("BATCHSCHED_EVICTIONS", "100"))
+MINIZINC_CLUSTERS = int(os.environ.get("BATCHSCHED_MINIZINC", "6"))
 WAYS_MAX = 20_000
 LIMITS = Limits(deterministic=True)
 ALLOWANCES = (
@@ -33,7 +35,12 @@ ALLOWANCES = (
     Allowance(preemption=True, moves_max=1),
     Allowance(moves_max=1),
 )
-PROFILES = ("default", "spread", "least-fragmentation")
+PACKING = {
+    "default": "fewest-nodes",
+    "spread": "spread",
+    "least-fragmentation": "least-fragmentation",
+}
+PROFILES = tuple(PACKING)
 Drawn = Callable[[random.Random], list[Object]]
 
 
@@ -70,6 +77,29 @@ def test_nobody_makes_room_with_fewer_victims_or_from_fewer_gangs(seed: int) -> 
     snapshot = snapshot_of(garrisoned_cluster(random.Random(seed)))
     allowance = Allowance(preemption=True, moves_max=[0, 0, 1][seed % 3])
     judge(snapshot, allowance, PROFILES[seed % len(PROFILES)])
+
+
+@pytest.mark.minizinc
+@pytest.mark.parametrize("drawn", [crowded_cluster, scattered_cluster, garrisoned_cluster])
+@pytest.mark.parametrize("seed", range(MINIZINC_CLUSTERS))
+def test_minizinc_finds_what_the_scheduler_proves(seed: int, drawn: Drawn) -> None:
+    """All tiers, the lower ones too, which nobody enumerates; and the enumeration agrees."""
+    if not minizinc.available():
+        if os.environ.get("CI") == "true":
+            pytest.fail("minizinc is not on PATH; .ci/run installs minizinc and flatzinc")
+        pytest.skip("minizinc is not on PATH (Debian: apt-get install minizinc flatzinc)")
+    profile_name = PROFILES[seed % len(PROFILES)]
+    scene = Scene(snapshot_of(drawn(random.Random(seed))), ALLOWANCES[seed % len(ALLOWANCES)])
+    profile, packing = named_profiles()[profile_name], PACKING[profile_name]
+    answer = minizinc.solve(scene.cluster, packing, scene.allowance)
+    assert Outcome(answer.leaving, answer.places, scene).valid
+    if scene.ways <= WAYS_MAX:
+        best = optimum(scene)
+        assert not [name for name, values in best.items() if answer.tiers[name] not in values]
+    plan = schedule(
+        scene.snapshot, scene.window, profile, LIMITS, lambda: 0.0, allowance=scene.allowance
+    )
+    assert {tier.name: tier.value for tier in plan.tiers} == answer.tiers
 
 
 @settings(max_examples=20)
