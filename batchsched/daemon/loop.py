@@ -51,7 +51,7 @@ from batchsched.daemon.translation import (
     plan_ready,
     volumes_by_pod,
 )
-from batchsched.daemon.watch import events_of, left_nominated, listed
+from batchsched.daemon.watch import events_of, is_pending, left_nominated, listed
 from batchsched.plan.verify import Check, verify
 from batchsched.snapshot.labels import Pairs
 from batchsched.snapshot.snapshot import Snapshot, Window
@@ -236,7 +236,8 @@ class Loop:
         if self._open is not None:
             self._close()
         snapshot, wanted = self._snapshot(), set(solve.pods)
-        pods = Window(tuple(p for p in snapshot.pods if p.key in wanted and p.node is None))
+        waiting = (p for p in snapshot.pods if p.key in wanted and is_pending(p, ()))
+        pods = Window(tuple(waiting))
         self._open = _Open(solve, self._ports.clock.now_s(), snapshot, pods)
         self._ports.planner.start(solve.window, solve.profile, snapshot, pods)
 

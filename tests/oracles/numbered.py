@@ -65,8 +65,9 @@ class Data:
     @cached_property
     def keys(self) -> dict[str, int]:
         """Topology keys that somebody names, numbered."""
-        groups = self.cluster.groups
-        found = {key for g in groups for key in (g.required, g.preferred) if key}
+        groups = self.cluster.snapshot.groups
+        asked = {g.required_topology for g in groups} | {g.preferred_topology for g in groups}
+        found = {key for key in asked if key}
         for pod in self.pods:
             spec = pod.spec
             found |= {t.topology_key for t in (*spec.affinity, *spec.anti_affinity)}
