@@ -56,21 +56,28 @@ class Gang:
                 self._post_group(model, classes[room[classes] > 0], room, need)
 
     def _post_whole(self, model: Model) -> None:
-        """Of a group that goes whole, all that run stay, or nobody: ``kept = size (1 - b)``."""
+        """Of a group that goes whole, all that run stay, or nobody is there: ``b`` says that.
+
+        ``kept = size (1 - b)`` for classes that run, ``placed <= size (1 - b)`` for others.
+        """
         problem = model.problem
         seated: dict[int, list[int]] = {}
         for index, pods in enumerate(problem.classes):
             group = None if pods.seat is None else pods.seat.group
             if group is not None and problem.snapshot.groups[group].goes_whole:
                 seated.setdefault(group, []).append(index)
-        for _, seats in sorted(seated.items()):
-            size = problem.class_size[seats]
+        coming = {gang.group.key: members for gang, members in _coming(problem)} if seated else {}
+        for group, seats in sorted(seated.items()):
+            waiting = coming.get(problem.snapshot.groups[group].key, [])
+            classes = np.array(sorted([*seats, *waiting]), dtype=np.int64)
+            size = problem.class_size[classes]
             if size.sum() > 1:
                 broken = model.add_columns(self.name, 1, 1, resting=True)
-                cells, rows = model.cells(np.array(seats)), np.arange(len(seats))
-                kept = (np.searchsorted(seats, cells.classes), cells.columns, 1)
-                entries: list[Entries] = [kept, (rows, broken, size)]
-                model.add_rows(self.name, len(seats), entries, lower=size, upper=size)
+                cells, rows = model.cells(classes), np.arange(len(classes))
+                there = (np.searchsorted(classes, cells.classes), cells.columns, 1)
+                least = np.where(problem.running[classes], size, 0)
+                entries: list[Entries] = [there, (rows, broken, size)]
+                model.add_rows(self.name, len(classes), entries, lower=least, upper=size)
 
     def _post_group(self, model: Model, classes: IntArray, room: IntArray, need: int) -> None:
         """``sum of a class <= room a``, ``sum of all >= need a``, with a "the group is admitted".
@@ -144,22 +151,22 @@ def _running(snapshot: Snapshot) -> dict[int, int]:
 
 
 def _halved(state: FinalState) -> Iterator[Violation]:
-    """Groups that lose a member, keep others, and are not left whole, or with their minimum."""
+    """Groups that lose a member, keep others, and are not left with their minimum, or go whole."""
     lost = {state.group_of[key] for key in state.evicted if key in state.group_of}
-    members = among(state.snapshot.pods, state.group_of) if lost else {}
-    arriving = {state.group_of.get(each.pod.key) for each in state.placed if lost}
-    for group in sorted(lost):
-        about = state.snapshot.groups[group]
-        here = [
-            pod
-            for key, pod in sorted(members.items())
-            if state.group_of[key] == group and runs(pod) and key not in state.evicted
-        ]
-        problem = None
+    there: dict[int, list[tuple[str, str]]] = {group: [] for group in sorted(lost)}
+    for key, pod in sorted(among(state.snapshot.pods, state.group_of).items()) if lost else ():
+        if state.group_of[key] in lost and runs(pod) and key not in state.evicted:
+            there[state.group_of[key]].append((pod.full_name, pod.node or ""))
+    arriving = [each for each in state.placed if state.group_of.get(each.pod.key) in lost]
+    for each in arriving:
+        there[state.group_of[each.pod.key]].append((each.pod.full_name, each.node.name))
+    placed = {state.group_of[each.pod.key] for each in arriving}
+    for group, members in there.items():
+        about, problem = state.snapshot.groups[group], None
         if about.goes_whole:
-            problem = f"it goes whole or not at all, and {len(here)} of it would stay"
-        elif group not in arriving and len(here) < about.min_count:
-            problem = f"{len(here)} of the {about.min_count} members that it needs would stay"
-        if here and problem is not None:
+            problem = f"it goes whole or not at all, and {len(members)} of it would be there"
+        elif group not in placed and len(members) < about.min_count:
+            problem = f"{len(members)} of the {about.min_count} members that it needs would stay"
+        if members and problem is not None:
             message = f"pod group {about.namespace}/{about.name}: {problem}"
-            yield Violation("gang", here[0].full_name, here[0].node or "", message)
+            yield Violation("gang", *members[0], message)

@@ -85,7 +85,7 @@ class Outcome:
             group, runs = cluster.snapshot.groups[index], cluster.running(index)
             stay = [s for s in runs if s.pod.key not in self.leaving]
             come = [key for key in self.places if index_of.get(key) == index]
-            if 0 < len(stay) + len(come) < group.min_count or (stay and group.goes_whole):
+            if 0 < len(stay) + len(come) < group.min_count or (group.goes_whole and (stay or come)):
                 return False
             key = group.required_topology
             if key is not None and come:
