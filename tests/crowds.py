@@ -134,3 +134,57 @@ def roomy_cluster(rng: random.Random) -> list[Object]:
     for each in budgets:
         each["status"]["disruptionsAllowed"] = rng.choice([0, 1, 1, 1, 2])
     return [*objects, *budgets]
+
+
+def garrisoned_cluster(rng: random.Random) -> list[Object]:
+    """Draw nodes that two gangs and a few others fill, and pods for which some would have to go."""
+    nodes = [random_node(rng, i, frozenset()) for i in range(3)]
+    room = {node["metadata"]["name"]: rng.choice([1, 2, 2, 3]) for node in nodes}
+    for node in nodes:
+        node["spec"] = {}
+        cpu = str(room[node["metadata"]["name"]])
+        node["status"]["allocatable"] |= {"cpu": cpu, "pods": rng.choice(["3", "9"])}
+    groups = [garrison(rng, name) for name in ("red", "blue")]
+    priority = {name: rng.choice([0, 0, 0, 10]) for name in ("red", "blue", "")}
+    objects = [*nodes, *groups]
+    for i in range(6):
+        pod = made(random_template(rng, frozenset(), []), f"r{i}")
+        free = sorted(name for name, left in room.items() if left > 0)
+        if not free:
+            break
+        pod["spec"]["nodeName"] = rng.choice(free)
+        room[pod["spec"]["nodeName"]] -= 1
+        settle(rng, pod)
+        enlist(rng, pod, priority)
+        objects.append(pod)
+    for i in range(rng.randint(1, 2)):
+        pod = made(random_template(rng, frozenset(), []), f"p{i}")
+        enlist(rng, pod, priority)
+        if rng.random() < 0.7:
+            pod["spec"].pop("schedulingGroup", None)
+        pod["spec"]["priority"] = rng.choice([10, 100, 1000])
+        pod["spec"]["containers"][0]["resources"]["requests"] = {"cpu": rng.choice(["1", "2"])}
+        objects.append(pod)
+    return [*objects, *(budget(rng, i) for i in range(rng.choice([0, 0, 1])))]
+
+
+def garrison(rng: random.Random, name: str) -> Object:
+    """A PodGroup whose members go one by one, or all."""
+    spec: Object = {"schedulingPolicy": {"gang": {"minCount": rng.choice([1, 1, 2])}}}
+    spec["disruptionMode"] = rng.choice([{"all": {}}, {"all": {}}, {"single": {}}])
+    return {
+        "apiVersion": "scheduling.k8s.io/v1alpha3",
+        "kind": "PodGroup",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": spec,
+    }
+
+
+def enlist(rng: random.Random, pod: Object, priority: dict[str, int]) -> None:
+    """Make a pod a member of a gang or of none, of the priority that they have, mostly."""
+    name = rng.choice(["red", "red", "blue", "blue", ""])
+    pod["metadata"]["namespace"] = "default"
+    pod["spec"]["priority"] = priority[name] if rng.random() < 0.9 else 10
+    pod["spec"]["containers"][0]["resources"]["requests"] = {"cpu": "1"}
+    if name:
+        pod["spec"]["schedulingGroup"] = {"podGroupName": name}

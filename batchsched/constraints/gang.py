@@ -8,7 +8,7 @@ their own; then all of them hold, or nobody is placed. A union of groups is admi
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,9 @@ from batchsched.snapshot.parts import lack, part_of
 from batchsched.snapshot.snapshot import Snapshot
 from batchsched.solver.model import IntArray, Model
 from batchsched.solver.sums import Entries, numbered
+
+if TYPE_CHECKING:
+    from batchsched.snapshot.pod import Pod
 
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 Needs: TypeAlias = dict[str | None, int]
@@ -50,6 +53,7 @@ class Gang:
             ]
             self._post_group(model, classes, room, sets)
         self._post_running(model, room)
+        self._post_whole(model)
 
     def _post_running(self, model: Model, room: IntArray) -> None:
         """Of a group that runs, its minimum stays or comes, or nobody of it is there."""
@@ -69,7 +73,36 @@ class Gang:
             classes = classes[room[classes] > 0]
             everyone = np.ones(len(classes), dtype=np.bool_)
             sets = _sets(problem, classes, everyone, needs)
-            self._post_group(model, classes, room, sets)
+            if not there.total():
+                self._post_group(model, classes, room, sets)
+                continue
+            for of_set, need in sets:  # somebody is there whatever happens
+                columns = model.cells(classes[of_set]).columns
+                model.add_rows(self.name, 1, [(0, columns, 1)], lower=need)
+
+    def _post_whole(self, model: Model) -> None:
+        """Of a group that goes whole, all that run stay, or nobody is there: ``b`` says that.
+
+        ``kept = size (1 - b)`` for classes that run, ``placed <= size (1 - b)`` for others.
+        """
+        problem = model.problem
+        seated: dict[int, list[int]] = {}
+        for index, pods in enumerate(problem.classes):
+            group = None if pods.seat is None else pods.seat.group
+            if group is not None and problem.snapshot.groups[group].goes_whole:
+                seated.setdefault(group, []).append(index)
+        coming = {gang.group.key: members for gang, members in _gangs(problem)} if seated else {}
+        for group, seats in sorted(seated.items()):
+            waiting = coming.get(problem.snapshot.groups[group].key, [])
+            classes = np.array(sorted([*seats, *waiting]), dtype=np.int64)
+            size = problem.class_size[classes]
+            if size.sum() > 1:
+                broken = model.add_columns(self.name, 1, 1, resting=True)
+                cells, rows = model.cells(classes), np.arange(len(classes))
+                there = (np.searchsorted(classes, cells.classes), cells.columns, 1)
+                least = np.where(problem.running[classes], size, 0)
+                entries: list[Entries] = [there, (rows, broken, size)]
+                model.add_rows(self.name, len(classes), entries, lower=least, upper=size)
 
     def _post_group(self, model: Model, classes: IntArray, room: IntArray, sets: Sets) -> None:
         """``sum of a class <= room a``, ``sum of all >= need a``, with a "the group is admitted".
@@ -213,19 +246,25 @@ def _forsaken(state: FinalState, about: PodGroup, placed: Mapping[int, list[Plac
 
 
 def _halved(state: FinalState) -> Iterator[Violation]:
-    """Groups that lose a member, keep others, and are not left with their minimum."""
+    """Groups that lose a member, keep others, and are not left with their minimum, or go whole."""
     lost = {state.group_of[key] for key in state.evicted if key in state.group_of}
-    members = among(state.snapshot.pods, state.group_of) if lost else {}
-    arriving = {state.group_of.get(each.pod.key) for each in state.placed if lost}
-    for group in sorted(lost - arriving):
-        about = state.snapshot.groups[group]
-        here = [
-            pod
-            for key, pod in sorted(members.items())
-            if state.group_of[key] == group and runs(pod) and key not in state.evicted
-        ]
-        lacking = lack(about, here)
-        if here and lacking is not None:
-            message = f"pod group {about.namespace}/{about.name}: {lacking.there} of the"
-            message += f" {lacking.needed} members{lacking.of_part} that it needs would stay"
-            yield Violation("gang", here[0].full_name, here[0].node or "", message)
+    there: dict[int, list[tuple[Pod, str]]] = {group: [] for group in sorted(lost)}
+    for key, pod in sorted(among(state.snapshot.pods, state.group_of).items()) if lost else ():
+        if state.group_of[key] in lost and runs(pod) and key not in state.evicted:
+            there[state.group_of[key]].append((pod, pod.node or ""))
+    arriving = [each for each in state.placed if state.group_of.get(each.pod.key) in lost]
+    for each in arriving:
+        there[state.group_of[each.pod.key]].append((each.pod, each.node.name))
+    placed = {state.group_of[each.pod.key] for each in arriving}
+    for group, members in there.items():
+        about, problem = state.snapshot.groups[group], None
+        lacking = None if group in placed else lack(about, [pod for pod, _ in members])
+        if about.goes_whole:
+            problem = f"it goes whole or not at all, and {len(members)} of it would be there"
+        elif lacking is not None:
+            problem = f"{lacking.there} of the {lacking.needed} members{lacking.of_part}"
+            problem += " that it needs would stay"
+        if members and problem is not None:
+            pod, node = members[0]
+            message = f"pod group {about.namespace}/{about.name}: {problem}"
+            yield Violation("gang", pod.full_name, node, message)

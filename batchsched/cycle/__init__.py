@@ -35,6 +35,7 @@ from batchsched.cycle.instructions import (
     Victim,
     Withdraw,
     together,
+    victims_by_pod,
 )
 from batchsched.cycle.machine import Cycle
 from batchsched.cycle.queue import GroupKey, Place, PodKey
@@ -75,4 +76,5 @@ __all__ = [
     "Withdraw",
     "WonLease",
     "together",
+    "victims_by_pod",
 ]

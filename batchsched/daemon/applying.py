@@ -106,7 +106,8 @@ class Applying:
         left = {b.pod for unit in units for b in unit}
         gone = {b.pod: "" for b in bindings if b.pod not in left}
         today = plan.model_copy(update={"evictions": tuple(present)})
-        return units, plan_ready(0, today, snapshot, gone).victims
+        ready = plan_ready(0, today, snapshot, gone)
+        return self._kept(units, dict(ready.unplaced)), ready.victims
 
     def _fitting(
         self, units: list[Unit], plan: Plan, evictions: Mapping[PodKey, str | None]

@@ -51,7 +51,7 @@ from batchsched.daemon.translation import (
     plan_ready,
     volumes_by_pod,
 )
-from batchsched.daemon.watch import events_of, left_nominated, listed
+from batchsched.daemon.watch import events_of, is_pending, left_nominated, listed
 from batchsched.plan.verify import Check, verify
 from batchsched.snapshot.labels import Pairs
 from batchsched.snapshot.snapshot import Snapshot, Window
@@ -236,7 +236,8 @@ class Loop:
         if self._open is not None:
             self._close()
         snapshot, wanted = self._snapshot(), set(solve.pods)
-        pods = Window(tuple(p for p in snapshot.pods if p.key in wanted and p.node is None))
+        waiting = (p for p in snapshot.pods if p.key in wanted and is_pending(p, ()))
+        pods = Window(tuple(waiting))
         self._open = _Open(solve, self._ports.clock.now_s(), snapshot, pods)
         self._ports.planner.start(solve.window, solve.profile, snapshot, pods)
 
@@ -275,10 +276,11 @@ class Loop:
         now.volumes = volumes_by_pod({b.pod: b.node for b in bindings}, now.snapshot)
         late = self._outdated(together(bindings), now, rules)
         now.refused += len(late)
-        staying = {(u.namespace, u.name) for u in solved.plan.unplaced} | late.keys()
+        ready = plan_ready(solved.window, solved.plan, now.snapshot, late)
+        staying = {key for key, _ in (*ready.unplaced, *ready.outdated)}
         promised = [p for p in now.pods.pods if p.nominated_node and p.key in staying]
         self._binder.write([NominateWrite(pod.key, pod.uid, None) for pod in promised])
-        return plan_ready(solved.window, solved.plan, now.snapshot, late)
+        return ready
 
     def _outdated(
         self, units: Iterable[tuple[Binding, ...]], now: _Open, rules: Sequence[Check]

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from hashlib import sha256
 
-from batchsched.cycle import Binding, PlanReady, PodKey, Victim
+from batchsched.cycle import Binding, PlanReady, PodKey
+from batchsched.daemon.victims import beyond_budgets, victims_of
 from batchsched.plan.claims import volumes_of
 from batchsched.plan.plan import Plan
 from batchsched.plan.verify import final_state
@@ -42,27 +43,14 @@ def volumes_by_pod(nodes: Mapping[PodKey, str], snapshot: Snapshot) -> dict[PodK
 def plan_ready(
     window: int, plan: Plan, snapshot: Snapshot, outdated: Mapping[PodKey, str]
 ) -> PlanReady:
-    """What the cycle is told of a plan; the pods of ``outdated`` have lost their place since."""
-    bindings = tuple(b for b in bindings_of(plan, snapshot) if b.pod not in outdated)
-    unplaced = tuple(((u.namespace, u.name), u.message) for u in plan.unplaced)
-    victims = _victims(plan, bindings)
-    return PlanReady(window, bindings, unplaced, victims, tuple(sorted(outdated.items())))
+    """What the cycle is told of a plan; the pods of ``outdated`` have lost their place since.
 
-
-def _victims(plan: Plan, bindings: tuple[Binding, ...]) -> tuple[Victim, ...]:
-    """Who has to leave, and who waits for it: who comes to its node, and who it leaves for.
-
-    A victim that nobody waits for any more stays where it is.
+    Those stay unplaced, too, for whom budgets do not let go all that would have to.
     """
-    key_of = {"/".join(binding.pod): binding.pod for binding in bindings}
-    coming: dict[str, list[PodKey]] = {}
-    for binding in bindings:
-        coming.setdefault(binding.node, []).append(binding.pod)
-    found = []
-    for each in plan.evictions:
-        cause = key_of.get(each.for_ or "")
-        waiting = {*coming.get(each.from_, ()), *((cause,) if cause is not None else ())}
-        if waiting:
-            key = (each.namespace, each.name)
-            found.append(Victim(key, each.uid, tuple(sorted(waiting))))
-    return tuple(found)
+    bindings = tuple(b for b in bindings_of(plan, snapshot) if b.pod not in outdated)
+    refused = beyond_budgets(bindings, victims_of(plan, bindings, snapshot), snapshot)
+    bindings = tuple(b for b in bindings if b.pod not in refused)
+    victims = victims_of(plan, bindings, snapshot)
+    unplaced = [((u.namespace, u.name), u.message) for u in plan.unplaced]
+    unplaced = sorted([*unplaced, *refused.items()])
+    return PlanReady(window, bindings, tuple(unplaced), victims, tuple(sorted(outdated.items())))

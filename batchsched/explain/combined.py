@@ -86,7 +86,7 @@ class Combined:
             if not most:
                 return None
             what = f"let the gang start with {most} instead of {fact.subject} pods"
-            return Remedy("gang", what, on_group(self.question.group, min_count=most))
+            return Remedy("gang", what, on_group(self.question.group, min_count=most, parts=()))
         return Remedy("rule", advice(fact), fact.dropped)
 
 

@@ -17,7 +17,7 @@ from batchsched.feasibility.gangs import Gangs, gangs_of, open_nodes
 from batchsched.feasibility.most import most
 from batchsched.feasibility.problem import Excluded, Gang, PodClass, Problem
 from batchsched.feasibility.resources import how_many, measure
-from batchsched.feasibility.running import Leaver, leavers, running_classes
+from batchsched.feasibility.running import Leaver, leavers, running_classes, who_goes
 from batchsched.feasibility.scene import Scene, make_scene
 from batchsched.snapshot.allowance import NOTHING, Allowance
 from batchsched.snapshot.pod import Pod
@@ -47,7 +47,8 @@ def compile_problem(
             them that no selector tells of.
     """
     may_go = leavers(snapshot, window, allowance)
-    going = tuple(each for each in may_go if each.pod.key not in staying)
+    going = who_goes(may_go, staying, snapshot.groups)
+    able = {each.pod.key for each in going}
     index = {node.name: i for i, node in enumerate(sorted(snapshot.nodes, key=lambda n: n.name))}
     gangs = gangs_of(snapshot, window, index)
     scene, excluded = _Compilation(snapshot, window, going, gangs, whole=whole).scene()
@@ -78,7 +79,7 @@ def compile_problem(
         topology=scene.topology,
         selections=scene.selections,
         allowance=allowance,
-        left_alone=tuple(each.pod for each in may_go if each.pod.key in staying),
+        left_alone=tuple(each.pod for each in may_go if each.pod.key not in able),
     )
 
 

@@ -8,11 +8,13 @@ that may move is in the problem once more, whole, as the pod that its controller
 Source: FORMULATION §1 (who may go) and §C14.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from batchsched.feasibility.problem import PodClass, Seat
 from batchsched.snapshot.allowance import Allowance
+from batchsched.snapshot.group import PodGroup
 from batchsched.snapshot.parts import lack, part_of
 from batchsched.snapshot.pod import Pod, PodSpec
 from batchsched.snapshot.snapshot import Snapshot, Window, holding
@@ -44,7 +46,8 @@ def leavers(snapshot: Snapshot, window: Window, allowance: Allowance) -> tuple[L
     preempting = [p.spec.priority for p in window.pods if not p.spec.preemption_never]
     highest = max(preempting, default=None) if allowance.preemption else None
     nodes, group_of = {node.name for node in snapshot.nodes}, dict(snapshot.group_of)
-    staying = _staying_groups(snapshot, group_of)
+    running = _running_members(snapshot, group_of)
+    staying = frozenset(g for g, members in running.items() if _stays(snapshot.groups[g], members))
     found = []
     for pod in holding(snapshot):
         bound = pod.owner is not None and pod.owner.kind in STAYING_OWNERS
@@ -56,21 +59,36 @@ def leavers(snapshot: Snapshot, window: Window, allowance: Allowance) -> tuple[L
         if preemptible or movable:
             part = None if group is None else part_of(snapshot.groups[group], pod)
             found.append(Leaver(pod, preemptible, movable, group, part))
-    return tuple(found)
+    going = Counter(each.group for each in found)
+    whole = {g for g in running if snapshot.groups[g].goes_whole}
+    stuck = {g for g in whole if len(running[g]) != going[g]}
+    return tuple(each for each in found if each.group not in stuck)
 
 
-def _staying_groups(snapshot: Snapshot, group_of: Mapping[PodKey, int]) -> frozenset[int]:
-    """Groups that stay: they go whole or not at all, are short already, or nobody understands."""
+def who_goes(
+    may_go: Sequence[Leaver], staying: frozenset[PodKey], groups: Sequence[PodGroup]
+) -> tuple[Leaver, ...]:
+    """Who may go still where some stay: of a group that goes whole, all or nobody."""
+    stuck = {
+        each.group
+        for each in may_go
+        if each.pod.key in staying and each.group is not None and groups[each.group].goes_whole
+    }
+    return tuple(x for x in may_go if x.pod.key not in staying and x.group not in stuck)
+
+
+def _running_members(snapshot: Snapshot, group_of: Mapping[PodKey, int]) -> dict[int, list[Pod]]:
+    """Who runs of each group."""
     running: dict[int, list[Pod]] = {group: [] for group in group_of.values()}
     for pod in holding(snapshot) if group_of else ():
         if pod.key in group_of and not pod.deleting:
             running[group_of[pod.key]].append(pod)
-    groups = snapshot.groups
-    return frozenset(
-        g
-        for g, members in running.items()
-        if groups[g].goes_whole or groups[g].union or groups[g].problem or lack(groups[g], members)
-    )
+    return running
+
+
+def _stays(group: PodGroup, running: Sequence[Pod]) -> bool:
+    """Whether nobody of a group may go: it is short already, tied to others, or not understood."""
+    return bool(group.problem or group.union) or lack(group, running) is not None
 
 
 def _comes_back_alike(pod: Pod) -> bool:

@@ -4,6 +4,7 @@ Source: FORMULATION §1. In plain words and apart from what the model was made f
 who was chosen.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,8 @@ def may_go(state: "FinalState") -> dict[Key, Way]:
         )
         if way.preemptible or way.movable:
             found[pod.key] = way
-    return found
+    stuck = _stuck_groups(state, found)
+    return {key: way for key, way in found.items() if groups.get(key) not in stuck}
 
 
 def _belongs_to_its_node(pod: Pod) -> bool:
@@ -60,7 +62,7 @@ def _is_made_again(pod: Pod) -> bool:
 
 
 def _weak_groups(state: "FinalState") -> set[int]:
-    """Groups not to be weakened: fewer run than they need, or nobody of them may go alone."""
+    """Groups not to be weakened: fewer run than they need, or others are tied to them."""
     running: dict[int, list[Pod]] = {}
     groups = dict(state.snapshot.group_of)
     for pod in state.snapshot.pods:
@@ -69,8 +71,13 @@ def _weak_groups(state: "FinalState") -> set[int]:
     return {
         g
         for g, group in enumerate(state.snapshot.groups)
-        if group.problem is not None
-        or group.union
-        or group.goes_whole
-        or lack(group, running.get(g, ()))
+        if group.problem is not None or group.union or lack(group, running.get(g, ()))
     }
+
+
+def _stuck_groups(state: "FinalState", leaving: Collection[Key]) -> set[int]:
+    """Groups that go whole, and of which somebody runs who may not go."""
+    whole = {g for g, group in enumerate(state.snapshot.groups) if group.goes_whole}
+    members = {key: g for key, g in state.snapshot.group_of if g in whole}
+    runners = [p for p in state.snapshot.pods if p.key in members and runs(p)] if members else []
+    return {members[pod.key] for pod in runners if pod.key not in leaving}

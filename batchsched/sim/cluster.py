@@ -20,6 +20,7 @@ from batchsched.daemon.ports import (
     Write,
 )
 from batchsched.sim.clock import VirtualClock
+from batchsched.snapshot.groups import ranked
 from batchsched.snapshot.node import Node
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.snapshot import Snapshot
@@ -158,10 +159,14 @@ class SimCluster:
     # What controllers and the outside do.
 
     def create(self, pod: Pod, duration_s: float | None = None) -> Pod:
-        """Create a pod that succeeds so long after it started to run, None: never."""
+        """Create a pod that succeeds so long after it started to run, None: never.
+
+        It has the priority of its group, where that has its own.
+        """
         assert pod.key not in self.pods, f"{pod.full_name} exists"
         self._births += 1
         made = replace(pod, uid=pod.uid or f"uid-{self._births:08}")
+        made = ranked(made, self.grouping.of(made))
         self._durations[made.key] = duration_s
         self._put(None, made)
         return made

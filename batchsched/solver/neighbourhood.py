@@ -2,7 +2,8 @@
 
 A neighbourhood is some nodes, and on them the classes that could change there: those that stand on
 one of the nodes, and those that have pods left to place. Any other class is complete elsewhere and
-could not come; pods that run and what they come back as are complete together. Nodes are drawn
+could not come; pods that run and what they come back as are complete together, and with pods that
+leave only together come those on other nodes. Nodes are drawn
 where a short class almost fits, so that an exchange of a few pods makes room for it; for a gang
 with a required topology, in one domain. Where pods have left their nodes and are to stay, nodes are
 drawn that exchanged pods with each other.
@@ -21,6 +22,7 @@ import numpy.typing as npt
 from batchsched.solver.incumbent import Incumbent
 from batchsched.solver.model import Model
 from batchsched.solver.program import Program, ranges
+from batchsched.solver.ties import ties
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -84,6 +86,8 @@ class Draw:
         self._priority = np.array([c.priority for c in model.problem.classes], dtype=np.int64)
         self._pool = model.problem.pool
         self._running, self._returning = model.problem.running, model.problem.returning
+        self._tie = ties(model, program)
+        self._tied = np.flatnonzero(self._tie >= 0)
         added = program.columns >= program.counts
         self._added = program.columns[added]
         of_row = np.bincount(program.entry_rows[added], minlength=program.height)
@@ -112,7 +116,7 @@ class Draw:
         with np.errstate(divide="ignore"):
             keys = np.where(weight > 0, keys / weight, -np.inf)
         nodes = np.argsort(-keys, kind="stable")[: min(size, int(np.count_nonzero(weight)))]
-        free = self._columns(x, np.sort(nodes), left)
+        free = self._with_tied(self._columns(x, np.sort(nodes), left))
         columns = self._with_added(free)
         burden = np.zeros(len(columns), dtype=np.int64)
         if short is not None and len(nodes):
@@ -236,6 +240,15 @@ class Draw:
         of_class = self._random.random(len(self._problem.classes))
         rank = np.where(x[columns] > 0, -1.0, of_class[classes] + ~here[classes])
         return columns[np.argsort(rank, kind="stable")[:COLUMNS_MAX]]
+
+    def _with_tied(self, columns: IntArray) -> IntArray:
+        """The columns, and those of other nodes that change only together with some of them."""
+        if not len(self._tied):
+            return columns
+        freed = np.zeros(self._program.width, dtype=np.bool_)
+        tie = self._tie[columns]
+        freed[tie[tie >= 0]] = True
+        return np.union1d(columns, self._tied[freed[self._tie[self._tied]]])
 
     def _with_added(self, columns: IntArray) -> IntArray:
         """The added columns next to freed ones too, and those next to them: they share a row."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from batchsched.solver.incumbent import Incumbent
 from batchsched.solver.model import IntArray, Model
+from batchsched.solver.ties import ties
 
 
 def reprieved(model: Model, point: Incumbent) -> IntArray:
@@ -20,9 +21,11 @@ def reprieved(model: Model, point: Incumbent) -> IntArray:
         return point.x
     better = Incumbent(program, point.x)
     priority = np.array([c.priority for c in problem.classes], dtype=np.int64)
+    tie = ties(model, program)
     for column in gone[np.argsort(-priority[counts.classes[gone]], kind="stable")].tolist():
-        amount = int(program.upper[column] - better.x[column])
-        if not better.raise_by(column, amount):
+        together = counts.columns[tie == tie[column]] if tie[column] >= 0 else np.array([column])
+        amounts = program.upper[together] - better.x[together]
+        if np.any(amounts) and not better.raise_by(together, amounts) and tie[column] < 0:
             while better.raise_by(column, 1):
                 pass
     return better.x

@@ -7,7 +7,10 @@ import pytest
 
 from batchsched.constraints.evictions import Evictions
 from batchsched.constraints.gang import Gang
+from batchsched.plan.plan import Plan
 from batchsched.plan.verify import final_state
+from batchsched.profile import default_profile
+from batchsched.scheduler import Limits, schedule
 from batchsched.snapshot.allowance import NOTHING, Allowance
 from batchsched.snapshot.group import PodGroup
 from batchsched.snapshot.pod import OwnerRef, Pod
@@ -70,9 +73,9 @@ def test_a_pod_that_nobody_knows_is_not_evicted() -> None:
     assert said({"c": None}, {}) == ["c evicted, but not in the snapshot"]
 
 
-def gang_says(leaving: list[str]) -> list[str]:
+def gang_says(leaving: list[str], *, whole: bool = False) -> list[str]:
     members = [runs("a"), runs("b"), runs("c")]
-    group = PodGroup("batchsched.io", "default", "g", 2)
+    group = PodGroup("batchsched.io", "default", "g", 2, goes_whole=whole)
     snapshot = make_snapshot(NODES, [*members, make_pod("p", priority=1)], groups={group: members})
     evictions: dict[tuple[str, str], str | None] = {("default", name): None for name in leaving}
     places = {("default", "p"): "n1"}
@@ -85,3 +88,39 @@ def test_a_gang_is_left_with_its_minimum_or_with_nobody() -> None:
     assert gang_says(["a", "b", "c"]) == []
     message = "pod group default/g: 1 of the 2 members that it needs would stay"
     assert gang_says(["a", "b"]) == [message]
+
+
+def planned(snapshot: Snapshot) -> Plan:
+    limits, allowed = Limits(deterministic=True), Allowance(preemption=True)
+    window, profile = pending(snapshot), default_profile()
+    return schedule(snapshot, window, profile, limits, lambda: 0.0, allowance=allowed)
+
+
+def test_a_group_that_goes_whole_loses_all_who_run_or_nobody() -> None:
+    assert gang_says([], whole=True) == []
+    assert gang_says(["a", "b", "c"], whole=True) == []
+    message = "pod group default/g: it goes whole or not at all, and 2 of it would be there"
+    assert gang_says(["a"], whole=True) == [message]
+
+
+def test_nobody_of_a_group_that_goes_whole_comes_while_others_go() -> None:
+    """Else it would run with the one while the other is killed."""
+    members = [make_pod("old", cpu=1000, node="n1"), make_pod("new", cpu=1000)]
+    pods = [*members, make_pod("urgent", cpu=1000, priority=1, node_selector=(("kind", "a"),))]
+    nodes = [make_node("n1", cpu=1000, labels={"kind": "a"}), make_node("n2", cpu=1000)]
+    for whole in (True, False):
+        group = PodGroup("batchsched.io", "default", "g", 1, goes_whole=whole)
+        plan = planned(make_snapshot(nodes, pods, groups={group: members}))
+        assert [each.name for each in plan.evictions] == ["old"]
+        assert sorted(b.name for b in plan.bindings) == ["new", "urgent"][whole:]
+
+
+def test_where_a_member_stays_whatever_happens_the_minimum_has_to_stay_too() -> None:
+    """One of two members is on a node that holds too much, and is left alone: the other stays."""
+    members = [runs("left-alone", cpu=3000), make_pod("other", cpu=1000, node="n2")]
+    pods = [*members, make_pod("urgent", cpu=1000, priority=1)]
+    nodes = [make_node("n1", cpu=2000), make_node("n2", cpu=1000)]
+    group = PodGroup("batchsched.io", "default", "g", 2)
+    snapshot = make_snapshot(nodes, pods, groups={group: members})
+    plan = planned(snapshot)
+    assert (plan.bindings, plan.evictions) == ((), ())

@@ -1,7 +1,7 @@
 """Running pods that may go: rows and checks agree on every way to keep, evict and move."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pytest
@@ -14,9 +14,9 @@ from batchsched.snapshot.allowance import Allowance
 from batchsched.snapshot.snapshot import Snapshot
 from batchsched.solver.extend import which_extend
 from batchsched.solver.model import IntArray, Model
-from tests.crowds import crowded_cluster
+from tests.crowds import crowded_cluster, garrisoned_cluster
 from tests.oracles.evicting import Scene
-from tests.strategies import snapshot_of
+from tests.strategies import Object, snapshot_of
 
 RULES = default_constraints()
 SILENT = (object(),)
@@ -29,6 +29,7 @@ ALLOWANCES = (
 )
 
 Key = tuple[str, str]
+Drawn = Callable[[random.Random], list[Object]]
 
 
 def counted(
@@ -90,8 +91,16 @@ def test_rows_and_checks_agree_on_every_way(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_the_start_is_accepted_and_is_what_runs(seed: int) -> None:
-    snapshot = snapshot_of(crowded_cluster(random.Random(seed)))
+def test_rows_and_checks_agree_on_every_way_to_take_pods_from_gangs(seed: int) -> None:
+    snapshot = snapshot_of(garrisoned_cluster(random.Random(seed)))
+    _, wrong = disagreements(snapshot, Allowance(preemption=True))
+    assert not wrong[:3]
+
+
+@pytest.mark.parametrize("drawn", [crowded_cluster, garrisoned_cluster])
+@pytest.mark.parametrize("seed", range(60))
+def test_the_start_is_accepted_and_is_what_runs(seed: int, drawn: Drawn) -> None:
+    snapshot = snapshot_of(drawn(random.Random(seed)))
     scene = Scene(snapshot, ALLOWANCES[seed % len(ALLOWANCES)])
     compiler = Compiler(snapshot, scene.window, scene.allowance, RULES, SILENT, whole=False)
     model = compiler.evicting()

@@ -1,6 +1,7 @@
 """Who may go, and the classes that running pods form; the verifier's own reading agrees."""
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,10 +16,11 @@ from batchsched.snapshot.group import PodGroup
 from batchsched.snapshot.pod import ClaimRef, OwnerRef, Pod
 from batchsched.snapshot.snapshot import Snapshot, pending
 from tests.builders import make_node, make_pod, make_snapshot, pod_term
-from tests.crowds import crowded_cluster
-from tests.strategies import snapshot_of
+from tests.crowds import crowded_cluster, garrisoned_cluster
+from tests.strategies import Object, snapshot_of
 
 PREEMPTION, MOVES = Allowance(preemption=True), Allowance(moves_max=None)
+Drawn = Callable[[random.Random], list[Object]]
 URGENT = make_pod("urgent", cpu=1000, priority=100)
 
 
@@ -86,17 +88,42 @@ def test_a_gang_goes_only_where_it_has_its_minimum_and_never_moves() -> None:
         assert asked(MOVES, *members, groups=groups) == set()
 
 
-def test_of_a_group_that_goes_whole_or_not_at_all_nobody_goes() -> None:
-    members = [runs("a"), runs("b")]
+@pytest.mark.parametrize(
+    ("other", "found"),
+    [
+        (runs("b"), {"a", "b"}),
+        (runs("b", priority=100), set()),
+        (runs("b", kind="DaemonSet"), set()),
+        (runs("b", node="elsewhere"), set()),
+        (replace(runs("b"), deleting=True), {"a"}),
+    ],
+)
+def test_a_group_that_goes_whole_stays_with_a_member_that_has_to_stay(
+    other: Pod, found: set[str]
+) -> None:
+    members = [runs("a"), other]
     whole = PodGroup("scheduling.k8s.io", "default", "g", 1, goes_whole=True)
     cluster = make_snapshot([make_node("n1")], [*members, URGENT], groups={whole: members})
-    assert who(cluster, PREEMPTION) == set()
-    assert final_state(cluster, pending(cluster), {}, {}, PREEMPTION).may_go == {}
+    assert who(cluster, PREEMPTION) == found
+    may_go = final_state(cluster, pending(cluster), {}, {}, PREEMPTION).may_go
+    assert {name for _, name in may_go} == found
 
 
+def test_with_who_is_left_alone_the_group_that_goes_whole_is_left_alone() -> None:
+    members = [runs("a"), runs("b", node="n2")]
+    whole = PodGroup("scheduling.k8s.io", "default", "g", 1, goes_whole=True)
+    pods = [*members, runs("c"), URGENT]
+    nodes = [make_node("n1"), make_node("n2")]
+    cluster = make_snapshot(nodes, pods, groups={whole: members})
+    staying = frozenset({("default", "a")})
+    problem = compile_problem(cluster, pending(cluster), PREEMPTION, staying=staying)
+    assert [pod.name for pod in problem.left_alone] == ["a", "b"]
+
+
+@pytest.mark.parametrize("drawn", [crowded_cluster, garrisoned_cluster])
 @pytest.mark.parametrize("seed", range(40))
-def test_the_verifier_reads_the_same(seed: int) -> None:
-    snapshot = snapshot_of(crowded_cluster(random.Random(seed)))
+def test_the_verifier_reads_the_same(seed: int, drawn: Drawn) -> None:
+    snapshot = snapshot_of(drawn(random.Random(seed)))
     window, allowance = pending(snapshot), Allowance(preemption=True, moves_max=None)
     state = final_state(snapshot, window, {}, {}, allowance)
     found = {

@@ -159,34 +159,42 @@ class Cluster:
     @cached_property
     def groups(self) -> tuple[Group, ...]:
         """The groups that have members to decide on."""
-        found = []
-        for index, group in enumerate(self.snapshot.groups):
-            members = [p for p in self.pods if self.group_index.get(p.key) == index]
-            if members:
-                found.append(
-                    Group(
-                        tuple(
-                            need
-                            for each in self.union(index)
-                            for need in self.needs(each, list(self.pods))
-                        ),
-                        group.required_topology,
-                        group.preferred_topology,
-                        tuple(p.key for p in members),
-                        self.running(index),
-                    )
-                )
-        return tuple(found)
+        found = [self.group(index) for index in range(len(self.snapshot.groups))]
+        return tuple(group for group in found if group.members)
+
+    def group(self, index: int) -> Group:
+        """A group, with its members to decide on."""
+        group, pods = self.snapshot.groups[index], list(self.pods)
+        needs = tuple(need for each in self.union(index) for need in self.needs(each, pods))
+        members = tuple(p.key for p in pods if self.group_index.get(p.key) == index)
+        required, preferred = group.required_topology, group.preferred_topology
+        return Group(needs, required, preferred, members, self.running(index))
+
+    def minimums(self, index: int) -> tuple[tuple[int, tuple[Key, ...], tuple[Key, ...]], ...]:
+        """What a group and its parts need: how many, of whom that wait and whom that run."""
+        group = self.snapshot.groups[index]
+        waiting = [p for p in self.pods if self.group_index.get(p.key) == index]
+        running = [stand.pod for stand in self.running(index)]
+        found = [(group.min_count, waiting, running)]
+        for part, least in group.parts:
+            own = [[p for p in pods if part_of(p) == part] for pods in (waiting, running)]
+            found.append((least, own[0], own[1]))
+        return tuple((n, tuple(p.key for p in a), tuple(p.key for p in b)) for n, a, b in found)
 
     @cached_property
     def allowed(self) -> dict[Key, tuple[str, ...]]:
         """For each pod the nodes that the rules of nodes (§C13) leave it."""
         return {
-            pod.key: tuple(n.name for n in self.snapshot.nodes if self._node_allows(pod, n))
+            pod.key: tuple(
+                node.name
+                for node in self.snapshot.nodes
+                if self.admits(pod, node) and self._attaches(pod, node)
+            )
             for pod in self.pods
         }
 
-    def _node_allows(self, pod: Pod, node: Node) -> bool:
+    def admits(self, pod: Pod, node: Node) -> bool:
+        """Whether the node has what the pod asks for, whoever else is there."""
         labels = dict(node.labels)
         keys = [t.topology_key for t in pod.spec.affinity]
         keys += [s.topology_key for s in pod.spec.spread if s.hard]
@@ -204,7 +212,6 @@ class Cluster:
             and set(pod.spec.features) <= set(node.features)
             and all(terms_hold(claim.node_selector, node) for claim in self.devices(pod))
             and not any(self.storage.driver_missing(node, driver) for driver in drivers)
-            and self._attaches(pod, node)
         )
 
     def _attaches(self, pod: Pod, node: Node) -> bool:

@@ -86,7 +86,7 @@ class Outcome:
             stay = [s for s in runs if s.pod.key not in self.leaving]
             come = [key for key in self.places if index_of.get(key) == index]
             there = [*(s.pod for s in stay), *(self.scene.pods[key] for key in come)]
-            if there and not has_minimums(group, there):
+            if there and (group.goes_whole or not has_minimums(group, there)):
                 return False
             key = group.required_topology
             if key is not None and come:
@@ -108,6 +108,11 @@ class Outcome:
             ]
             total += max(0, len(theirs) - budget.disruptions_allowed)
         return total
+
+    def robbed(self) -> int:
+        """Groups that lose a running member."""
+        index_of = self.scene.cluster.group_index
+        return len({index_of[key] for key in self.leaving if key in index_of})
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +144,14 @@ class Scene:
             ways = self._as_victim(stand), self._as_moved(stand)
             if self._is_free(stand) and any(ways):
                 found[stand.pod.key] = ways
-        return found
+        return {key: ways for key, ways in found.items() if self.company(key) <= found.keys()}
+
+    def company(self, key: Key) -> frozenset[Key]:
+        """Who has to leave with a pod: of a group that goes whole, all that run."""
+        index = self.cluster.group_index.get(key)
+        if index is None or not self.snapshot.groups[index].goes_whole:
+            return frozenset({key})
+        return frozenset(stand.pod.key for stand in self.cluster.running(index))
 
     def _is_free(self, stand: Stand) -> bool:
         """Whether the pod runs, on a node of the cluster, and does not belong to that node."""
@@ -154,7 +166,6 @@ class Scene:
             group = self.snapshot.groups[index]
             if (
                 group.problem
-                or group.goes_whole
                 or group.union
                 or not has_minimums(group, [s.pod for s in self.cluster.running(index)])
             ):
@@ -184,7 +195,7 @@ class Scene:
             for stand in (s for s in here if s.node is node):
                 if self._is_crowded(stand, crowd, dict(node.allocatable)):
                     found.add(stand.pod.key)
-        return frozenset(found)
+        return frozenset(key for key in self.may_go if self.company(key) & found)
 
     def _is_crowded(self, stand: Stand, crowd: list[Stand], room: dict[str, int]) -> bool:
         """Whether the node holds too many pods, or too much of what the pod takes."""
@@ -293,7 +304,10 @@ def optimum(scene: Scene) -> dict[str, frozenset[int]]:
     left = _least(left, lambda outcome: len(outcome.leaving))
     found = {f"placed/priority={p}": frozenset(o.placed(p) for o in left) for p in priorities}
     found["disruption/budgets"] = frozenset({left[0].beyond_budgets()})
-    return found | {"disruption": frozenset({len(left[0].leaving)})}
+    found["disruption"] = frozenset({len(left[0].leaving)})
+    if scene.allowance.preemption:
+        found["disruption/gangs"] = frozenset({min(outcome.robbed() for outcome in left)})
+    return found
 
 
 def _victims_of(priority: int) -> Callable[[Outcome], int]:

@@ -1,7 +1,7 @@
-"""The bridge to the reference model: a cluster as data for models/placement/placement.mzn.
+"""The bridge to the reference model: what MiniZinc proves of a cluster, tier by tier.
 
-MiniZinc decides; this file only numbers things. What a selector selects and where a volume is
-usable is read by tests/oracles, never by batchsched.feasibility.
+The rules and what a tier counts are in models/placement/placement.mzn; the order of the tiers, and
+how long each is held, is that of its FORMULATION.md, section 3.
 """
 
 import json
@@ -9,29 +9,56 @@ import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
-from functools import cached_property
-from math import gcd
 from pathlib import Path
 from typing import Any
 
-from batchsched.snapshot.pod import Disk, Pod, TopologySpread
-from tests.oracles.cluster import Cluster, Places, Stand
-from tests.oracles.reading import term_selects
-from tests.oracles.rules import counted, eligible, matches_all
-from tests.oracles.scores import extended, mix, node_score, selects_node
+from batchsched.snapshot.allowance import NOTHING, Allowance
+from tests.oracles.cluster import Cluster, Key, Places
+from tests.oracles.evicting import Scene
+from tests.oracles.numbered import Data, written
 
 MODEL = Path(__file__).resolve().parents[2] / "models" / "placement" / "placement.mzn"
-NUMBER_MAX = 2**31 // 2000
+NEVER_LESS = -(10**6)
+DIGITS_MAX = 10**7
+"""The largest number that several measures are made one of: the solver's are small."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What MiniZinc proved optimal: placed pods by priority, the lower tiers, and a plan."""
+    """What MiniZinc proved optimal: the tiers in their order, and a plan that has them."""
 
-    placed: tuple[int, ...]
-    preferences: int
-    packing: int
+    tiers: dict[str, int]
     places: Places
+    leaving: dict[Key, str | None]
+
+
+@dataclass
+class Measures:
+    """Where the tiers stand: what is held of each measure, and until when."""
+
+    data: Data
+    fields: dict[str, Any]
+    held: list[int]
+    answer: list[int]
+    at: list[int]
+
+    def raise_together(self, names: list[int], most: int) -> None:
+        """Make measures as large as can be, one after the other, several at once while they fit."""
+        while names:
+            now = [names.pop(0)]
+            while names and (most + 1) ** (len(now) + 1) < DIGITS_MAX:
+                now.append(names.pop(0))
+            weight = [0] * len(self.held)
+            for i, name in enumerate(reversed(now)):
+                weight[name] = (most + 1) ** i
+            self.run(weight)
+            for name in now:
+                self.held[name] = self.answer[name]
+
+    def run(self, weight: list[int]) -> None:
+        """Ask for the largest sum."""
+        fields = self.fields | {"weight": weight, "held": self.held}
+        self.answer, self.at = _run(fields)
 
 
 def available() -> bool:
@@ -39,17 +66,69 @@ def available() -> bool:
     return shutil.which("minizinc") is not None
 
 
-def solve(cluster: Cluster, packing: str = "fewest-nodes", *, all_tiers: bool = True) -> Answer:
-    """The optimum of the placed tiers, and if asked of those below them."""
-    data = Data(cluster)
-    fields = data.fields() | {"packing": packing, "hold": False}
-    answer = _run(data, fields | {"held": [0] * len(data.priorities)})
-    if all_tiers and data.pods:
-        answer = _run(data, fields | {"hold": True, "held": list(answer.placed)})
-    return answer
+def solve(
+    cluster: Cluster, packing: str = "fewest-nodes", allowance: Allowance = NOTHING
+) -> Answer:
+    """The optimum of every tier."""
+    data = Data(Scene(cluster.snapshot, allowance))
+    count, most = len(data.priorities), len(data.pods)
+    first = 3 * count
+    fields = data.fields() | {"packing": packing}
+    asked = Measures(data, fields, [NEVER_LESS] * (first + 5), [], [])
+    if data.cluster.window.pods and data.free:
+        for i in range(count):
+            _raise_priority(asked, i, count, most)
+        asked.raise_together([first, first + 1, first + 2], most)
+    else:
+        asked.raise_together([2 * count + i for i in range(count)], most)
+    weight = [0] * (first + 5)
+    weight[first + 3], weight[first + 4] = 10**6, 1
+    asked.run(weight)
+    return _answer(asked, packing, allowance)
 
 
-def _run(data: "Data", fields: dict[str, Any]) -> Answer:
+def _raise_priority(asked: Measures, i: int, count: int, most: int) -> None:
+    """The tier of a priority with its stages (section O1): some are held only until it is done."""
+    data, placed = asked.data, 2 * count + i
+    asked.raise_together([i], most)
+    window = data.cluster.window.pods
+    mild = [p for p in window if p.spec.preemption_never]
+    weak = {data.scene.pods[key].spec.priority for key in data.free if data.scene.may_go[key][0]}
+    lower = [j for j in range(i + 1, count) if data.priorities[j] in weak]
+    if not lower or all(p.spec.priority != data.priorities[i] for p in mild):
+        asked.raise_together([placed], most)
+        return
+    asked.raise_together([count + i], most)
+    before = list(asked.held)
+    asked.raise_together([*lower, placed], most)
+    before[placed] = asked.held[placed]
+    asked.held = before
+
+
+def _answer(asked: Measures, packing: str, allowance: Allowance) -> Answer:
+    data, values = asked.data, asked.answer
+    count = len(data.priorities)
+    placed = values[2 * count : 3 * count]
+    *disrupted, preferences, packed = values[3 * count :]
+    tiers = {f"placed/priority={p}": v for p, v in zip(data.priorities, placed, strict=True)}
+    names = ["disruption/budgets", "disruption", "disruption/gangs"]
+    shown = names if allowance.preemption else names[:2] if allowance else names[1:2]
+    tiers |= {name: -v for name, v in zip(names, disrupted, strict=True) if name in shown}
+    tiers |= {
+        "preferences": preferences,
+        f"packing/{packing}": packed if packing == "least-fragmentation" else abs(packed),
+    }
+    names_of = [node.name for node in data.nodes]
+    new = zip(data.new, asked.at, strict=False)
+    came = {pod.key: names_of[n - 1] for pod, n in new if n}
+    gone = [s.pod.key for i, s in data.held() if s.pod.key in data.free and not asked.at[i - 1]]
+    back = {pod.key for pod in data.back}
+    places = {key: node for key, node in came.items() if key not in back}
+    return Answer(tiers, places, {key: came.get(key) for key in gone})
+
+
+def _run(fields: dict[str, Any]) -> tuple[list[int], list[int]]:
+    """The measures, and the place of each pod."""
     text = "".join(f"{name} = {written(value)};\n" for name, value in fields.items())
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "cluster.dzn"
@@ -63,331 +142,5 @@ def _run(data: "Data", fields: dict[str, Any]) -> Answer:
         )
     if "==========" not in done.stdout:
         raise AssertionError(f"MiniZinc has no answer\n{done.stderr}\n{done.stdout}\n{text}")
-    tiers, places = done.stdout.splitlines()[:2]
-    head, _, tail = tiers.rpartition("]")
-    preferences, packing = map(int, tail.split())
-    at = json.loads(places)
-    return Answer(
-        tuple(json.loads(f"{head}]")),
-        preferences,
-        abs(packing) if fields["packing"] != "least-fragmentation" else packing,
-        {pod.key: data.nodes[n - 1].name for pod, n in zip(data.new, at, strict=True) if n},
-    )
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """A two-dimensional array with its index sets."""
-
-    rows: str
-    columns: str
-    cells: list[list[Any]]
-
-
-def written(value: Any) -> str:
-    """A value as MiniZinc reads it."""
-    if isinstance(value, bool | str):
-        return json.dumps(value)
-    if isinstance(value, set):
-        return "{" + ", ".join(map(str, sorted(value))) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(written, value)) + "]"
-    if isinstance(value, Matrix):
-        cells = ", ".join(written(cell) for row in value.cells for cell in row)
-        return f"array2d({value.rows}, {value.columns}, [{cells}])"
-    return str(value)
-
-
-class Data:
-    """One cluster in numbers; pods and nodes count from 1."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self.cluster = cluster
-        self.nodes = cluster.snapshot.nodes
-        self.new = cluster.pods
-        self.stands = [Stand(pod, None, new=True) for pod in self.new] + list(cluster.fixed)
-        self.pods: list[Pod] = [stand.pod for stand in self.stands]
-        self.priorities = sorted({p.spec.priority for p in cluster.window.pods}, reverse=True)
-
-    @cached_property
-    def keys(self) -> dict[str, int]:
-        """Topology keys that somebody names, numbered."""
-        groups = self.cluster.groups
-        found = {key for g in groups for key in (g.required, g.preferred) if key}
-        for pod in self.pods:
-            spec = pod.spec
-            found |= {t.topology_key for t in (*spec.affinity, *spec.anti_affinity)}
-            found |= {t.topology_key for _, t in spec.preferred_affinity}
-            found |= {s.topology_key for s in spec.spread}
-        return {key: i for i, key in enumerate(sorted(found), start=1)}
-
-    @cached_property
-    def values(self) -> dict[tuple[str, str], int]:
-        """Domains by key and value, numbered."""
-        found = {(k, v) for node in self.nodes for k, v in node.labels if k in self.keys}
-        return {pair: i for i, pair in enumerate(sorted(found), start=1)}
-
-    def domain(self, key: str, stand: Stand) -> int:
-        return self.values.get((key, stand.domain(key) or ""), 0)
-
-    def fields(self) -> dict[str, Any]:
-        """Everything but what is optimised."""
-        return (
-            self._sets()
-            | self._capacity()
-            | self._ports_and_disks()
-            | self._terms()
-            | self._spreads()
-            | self._gangs()
-            | self._storage()
-            | self._scores()
-        )
-
-    def _sets(self) -> dict[str, Any]:
-        index = {node.name: n for n, node in enumerate(self.nodes, start=1)}
-        rows = [
-            [0] + [self.values.get((key, dict(n.labels).get(key, "")), 0) for n in self.nodes]
-            for key in self.keys
-        ]
-        return {
-            "pending": len(self.new),
-            "fixed": len(self.cluster.fixed),
-            "nodes": len(self.nodes),
-            "keys": len(self.keys),
-            "domains": len(self.values),
-            "place_of_fixed": [index[s.node.name] if s.node else 0 for s in self.cluster.fixed],
-            "domain_of": Matrix("KEY", "PLACE", rows),
-            "allowed": [{index[n] for n in self.cluster.allowed[p.key]} for p in self.new],
-            "priorities": len(self.priorities),
-            "priority_pods": [
-                {i for i, p in enumerate(self.new, start=1) if p.spec.priority == priority}
-                for priority in self.priorities
-            ],
-        }
-
-    def _capacity(self) -> dict[str, Any]:
-        typical = mix(self.cluster)
-        shapes = [shape for shape, _, _ in typical.shapes]
-        asked = {r for stand in self.stands for r in stand.requests}
-        names = sorted({"cpu", "memory"} | asked | {typical.scarce}.union(*shapes))
-        unit = {}
-        for r in names:
-            amounts = [
-                *(shape.get(r, 0) for shape in shapes),
-                *(s.requests.get(r, 0) for s in self.stands),
-            ]
-            unit[r] = gcd(*amounts, *(dict(n.allocatable).get(r, 0) for n in self.nodes)) or 1
-        requests = [[s.requests.get(r, 0) // unit[r] for r in names] for s in self.stands]
-        room = [[dict(n.allocatable).get(r, 0) // unit[r] for r in names] for n in self.nodes]
-        if max([0, *(x for row in requests + room for x in row)]) > NUMBER_MAX:
-            raise AssertionError("quantities are too fine for MiniZinc's solver: round them")
-        dominant = {"cpu", "memory", *extended(self.cluster)}
-        return {
-            "resources": len(names),
-            "request": Matrix("POD", "RESOURCE", requests),
-            "allocatable": Matrix("NODE", "RESOURCE", room),
-            "slots": [dict(n.allocatable).get("pods", 0) for n in self.nodes],
-            "shapes": len(shapes),
-            "shape": Matrix(
-                "SHAPE", "RESOURCE", [[q.get(r, 0) // unit[r] for r in names] for q in shapes]
-            ),
-            "home": [
-                {i for i, n in enumerate(self.nodes, start=1) if selects_node(pod, n)}
-                for _, pod, _ in typical.shapes
-            ],
-            "popularity": [popularity for *_, popularity in typical.shapes],
-            "scarce": names.index(typical.scarce) + 1,
-            "piece": typical.piece // unit[typical.scarce] if shapes else 1,
-            "dominant": {i for i, r in enumerate(names, start=1) if r in dominant},
-            "using": {
-                i
-                for i, p in enumerate(self.pods, start=1)
-                if p.owner is None or p.owner.kind not in {"DaemonSet", "Node"}
-            },
-        }
-
-    def _ports_and_disks(self) -> dict[str, Any]:
-        ports = [(i, p) for i, pod in self.numbered() for p in pod.spec.host_ports]
-        disks = [(i, d) for i, pod in self.numbered() for d in pod.spec.disks]
-        number = ranked((p.protocol, p.port) for _, p in ports)
-        address = ranked(p.ip for _, p in ports) | {"0.0.0.0": 0}  # noqa: S104 -- wildcard
-        name = ranked(n for _, d in disks for n in disk_names(d))
-        return {
-            "ports": len(ports),
-            "port_pod": [i for i, _ in ports],
-            "port_number": [number[p.protocol, p.port] for _, p in ports],
-            "port_address": [address[p.ip] for _, p in ports],
-            "disks": len(disks),
-            "disk_pod": [i for i, _ in disks],
-            "disk_names": [{name[n] for n in disk_names(d)} for _, d in disks],
-            "disk_shareable": [d.read_only and d.kind != "awsElasticBlockStore" for _, d in disks],
-        }
-
-    def _terms(self) -> dict[str, Any]:
-        snapshot = self.cluster.snapshot
-        antis = [(i, p, t) for i, p in self.numbered() for t in p.spec.anti_affinity]
-        owners = [(i, p) for i, p in self.numbered() if p.spec.affinity and i <= len(self.new)]
-        wishes = [
-            (i, p, w, t)
-            for i, p in self.numbered()
-            if i <= len(self.new)
-            for w, t in p.spec.preferred_affinity
-        ]
-        return {
-            "antis": len(antis),
-            "anti_owner": [i for i, _, _ in antis],
-            "anti_key": [self.keys[t.topology_key] for _, _, t in antis],
-            "anti_match": [
-                self.which(lambda q, p=p, t=t: term_selects(snapshot, p, t, q)) for _, p, t in antis
-            ],
-            "affinities": len(owners),
-            "affinity_owner": [i for i, _ in owners],
-            "affinity_keys": [
-                {self.keys[t.topology_key] for t in p.spec.affinity} for _, p in owners
-            ],
-            "affinity_match": [
-                self.which(lambda q, p=p: matches_all(self.cluster, p, q)) for _, p in owners
-            ],
-            "wishes": len(wishes),
-            "wish_owner": [i for i, _, _, _ in wishes],
-            "wish_key": [self.keys[t.topology_key] for _, _, _, t in wishes],
-            "wish_points": [2 * w for _, _, w, _ in wishes],
-            "wish_match": [
-                self.which(lambda q, p=p, t=t: term_selects(snapshot, p, t, q))
-                for _, p, _, t in wishes
-            ],
-        }
-
-    def _spreads(self) -> dict[str, Any]:
-        hard: list[tuple[int, TopologySpread]] = []
-        soft: dict[Any, set[int]] = {}
-        facts: dict[Any, tuple[Pod, TopologySpread]] = {}
-        for i, pod in enumerate(self.new, start=1):
-            for s in pod.spec.spread:
-                if s.hard:
-                    hard.append((i, s))
-                else:
-                    key = s.topology_key, s.max_skew, s.selector, pod.namespace
-                    nodes = tuple(sorted(self._eligible(pod, s)))
-                    soft.setdefault((key, nodes), set()).add(i)
-                    facts[key, nodes] = pod, s
-        return {
-            "spreads": len(hard),
-            "spread_owner": [i for i, _ in hard],
-            "spread_key": [self.keys[s.topology_key] for _, s in hard],
-            "spread_skew": [s.max_skew for _, s in hard],
-            "spread_domains_min": [s.min_domains for _, s in hard],
-            "spread_eligible": [self._eligible(self.new[i - 1], s) for i, s in hard],
-            "spread_counted": [self._counted(self.new[i - 1], s) for i, s in hard],
-            "softs": len(soft),
-            "soft_owners": list(soft.values()),
-            "soft_key": [self.keys[facts[key][1].topology_key] for key in soft],
-            "soft_skew": [facts[key][1].max_skew for key in soft],
-            "soft_eligible": [self._eligible(*facts[key]) for key in soft],
-            "soft_counted": [self._counted(*facts[key]) for key in soft],
-        }
-
-    def _gangs(self) -> dict[str, Any]:
-        index = {pod.key: i for i, pod in enumerate(self.new, start=1)}
-        groups = self.cluster.groups
-        minimums = [(g, n, who) for g, each in enumerate(groups, start=1) for n, who in each.needs]
-        wishing = [g for g in groups if g.preferred]
-        return {
-            "gangs": len(groups),
-            "gang_members": [{index[key] for key in g.members} for g in groups],
-            "minimums": len(minimums),
-            "minimum_gang": [g for g, _, _ in minimums],
-            "minimum_need": [need for _, need, _ in minimums],
-            "minimum_members": [{index[key] for key in who} for _, _, who in minimums],
-            "gang_key": [self.keys[g.required] if g.required else 0 for g in groups],
-            "gang_running": [
-                {self.domain(g.required or "", s) for s in g.running} - {0} for g in groups
-            ],
-            "togethers": len(wishing),
-            "together_members": [{index[key] for key in g.members} for g in wishing],
-            "together_key": [self.keys[g.preferred or ""] for g in wishing],
-            "together_running": [
-                {self.domain(g.preferred or "", s) for s in g.running if s.node} for g in wishing
-            ],
-        }
-
-    def _storage(self) -> dict[str, Any]:
-        storage = self.cluster.storage
-        exclusive = sorted({key for pod in self.pods for key in storage.exclusive(pod)})
-        unbound = sorted(
-            {c.key for pod in self.new for c in storage.claims_of(pod) if storage.waits(c)}
-        )
-        claims = [storage.claims[key] for key in unbound]
-        volume = ranked(v.name for v in self.cluster.snapshot.volumes)
-        static = [[{volume[v] for v in storage.choices(c, n)} for n in self.nodes] for c in claims]
-        return {
-            "exclusives": len(exclusive),
-            "exclusive_users": [
-                self.which(lambda q, key=key: key in storage.exclusive(q)) for key in exclusive
-            ],
-            "claims": len(claims),
-            "statics": len(volume),
-            "claim_users": [
-                self.which(lambda q, c=c: c in storage.claims_of(q)) & self._all_new for c in claims
-            ],
-            "claim_static": Matrix("CLAIM", "NODE", static),
-            "claim_provisioned": [
-                {i for i, n in enumerate(self.nodes, start=1) if storage.provisions(c, n)}
-                for c in claims
-            ],
-        } | self._limits()
-
-    def _limits(self) -> dict[str, Any]:
-        storage, limits, volumes = self.cluster.storage, [], []
-        for n, node in enumerate(self.nodes, start=1):
-            here = [s.pod for s in self.cluster.fixed if s.node is node]
-            there = storage.attachments(node).union(*(storage.attached(p, node) for p in here))
-            coming: dict[tuple[str, str], set[int]] = {}
-            for i, pod in enumerate(self.new, start=1):
-                for name in storage.attached(pod, node) - there:
-                    coming.setdefault(name, set()).add(i)
-            for driver in sorted({driver for driver, _ in coming}):
-                limit = storage.limit(node, driver)
-                if limit is not None:
-                    limits.append((n, max(0, limit - sum(d == driver for d, _ in there))))
-                    volumes += [(len(limits), u) for (d, _), u in coming.items() if d == driver]
-        return {
-            "limits": len(limits),
-            "limit_node": [n for n, _ in limits],
-            "limit_room": [room for _, room in limits],
-            "volumes": len(volumes),
-            "volume_limit": [limit for limit, _ in volumes],
-            "volume_users": [users for _, users in volumes],
-        }
-
-    def _scores(self) -> dict[str, Any]:
-        rows = [[0] + [node_score(self.cluster, p, n) for n in self.nodes] for p in self.new]
-        return {"node_score": Matrix("NEW", "PLACE", rows)}
-
-    @property
-    def _all_new(self) -> set[int]:
-        return set(range(1, len(self.new) + 1))
-
-    def _eligible(self, pod: Pod, constraint: TopologySpread) -> set[int]:
-        nodes = eligible(self.cluster, pod, constraint)
-        return {i for i, node in enumerate(self.nodes, start=1) if node in nodes}
-
-    def _counted(self, pod: Pod, constraint: TopologySpread) -> set[int]:
-        return self.which(lambda q: counted(constraint.selector, pod.namespace, q))
-
-    def numbered(self) -> list[tuple[int, Pod]]:
-        return list(enumerate(self.pods, start=1))
-
-    def which(self, wanted: Any) -> set[int]:
-        """The numbers of the pods for which something holds."""
-        return {i for i, pod in self.numbered() if wanted(pod)}
-
-
-def ranked(things: Any) -> dict[Any, int]:
-    """Distinct things, numbered from 1."""
-    return {thing: i for i, thing in enumerate(sorted(set(things)), start=1)}
-
-
-def disk_names(disk: Disk) -> list[tuple[str, ...]]:
-    """What makes two mounts the same disk: a name in common."""
-    return [(disk.kind, *disk.ids, m) for m in disk.monitors or ("",)]
+    measures, at = done.stdout.splitlines()[:2]
+    return json.loads(measures), json.loads(at)

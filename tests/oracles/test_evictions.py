@@ -6,6 +6,7 @@ reproduction: ``crowded_cluster(random.Random(seed))``.
 
 import os
 import random
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -18,11 +19,13 @@ from batchsched.scheduler import Limits, schedule
 from batchsched.snapshot.allowance import Allowance
 from batchsched.snapshot.snapshot import Snapshot
 from batchsched.solver import flight
-from tests.crowds import crowded_cluster, scattered_cluster
-from tests.oracles.evicting import Scene, optimum
-from tests.strategies import snapshot_of
+from tests.crowds import crowded_cluster, garrisoned_cluster, scattered_cluster
+from tests.oracles import minizinc
+from tests.oracles.evicting import Outcome, Scene, optimum
+from tests.strategies import Object, snapshot_of
 
 CLUSTERS = int(os.environ.get("BATCHSCHED_EVICTIONS", "100"))
+MINIZINC_CLUSTERS = int(os.environ.get("BATCHSCHED_MINIZINC", "6"))
 WAYS_MAX = 20_000
 LIMITS = Limits(deterministic=True)
 ALLOWANCES = (
@@ -32,7 +35,13 @@ ALLOWANCES = (
     Allowance(preemption=True, moves_max=1),
     Allowance(moves_max=1),
 )
-PROFILES = ("default", "spread", "least-fragmentation")
+PACKING = {
+    "default": "fewest-nodes",
+    "spread": "spread",
+    "least-fragmentation": "least-fragmentation",
+}
+PROFILES = tuple(PACKING)
+Drawn = Callable[[random.Random], list[Object]]
 
 
 def judge(snapshot: Snapshot, allowance: Allowance, profile_name: str) -> None:
@@ -63,6 +72,36 @@ def test_nobody_makes_more_room_by_moving_fewer(seed: int) -> None:
     judge(snapshot, ALLOWANCES[seed % len(ALLOWANCES)], PROFILES[seed % len(PROFILES)])
 
 
+@pytest.mark.parametrize("seed", range(CLUSTERS))
+def test_nobody_makes_room_with_fewer_victims_or_from_fewer_gangs(seed: int) -> None:
+    snapshot = snapshot_of(garrisoned_cluster(random.Random(seed)))
+    allowance = Allowance(preemption=True, moves_max=[0, 0, 1][seed % 3])
+    judge(snapshot, allowance, PROFILES[seed % len(PROFILES)])
+
+
+@pytest.mark.minizinc
+@pytest.mark.parametrize("drawn", [crowded_cluster, scattered_cluster, garrisoned_cluster])
+@pytest.mark.parametrize("seed", range(MINIZINC_CLUSTERS))
+def test_minizinc_finds_what_the_scheduler_proves(seed: int, drawn: Drawn) -> None:
+    """All tiers, the lower ones too, which nobody enumerates; and the enumeration agrees."""
+    if not minizinc.available():
+        if os.environ.get("CI") == "true":
+            pytest.fail("minizinc is not on PATH; .ci/run installs minizinc and flatzinc")
+        pytest.skip("minizinc is not on PATH (Debian: apt-get install minizinc flatzinc)")
+    profile_name = PROFILES[seed % len(PROFILES)]
+    scene = Scene(snapshot_of(drawn(random.Random(seed))), ALLOWANCES[seed % len(ALLOWANCES)])
+    profile, packing = named_profiles()[profile_name], PACKING[profile_name]
+    answer = minizinc.solve(scene.cluster, packing, scene.allowance)
+    assert Outcome(answer.leaving, answer.places, scene).valid
+    if scene.ways <= WAYS_MAX:
+        best = optimum(scene)
+        assert not [name for name, values in best.items() if answer.tiers[name] not in values]
+    plan = schedule(
+        scene.snapshot, scene.window, profile, LIMITS, lambda: 0.0, allowance=scene.allowance
+    )
+    assert {tier.name: tier.value for tier in plan.tiers} == answer.tiers
+
+
 @settings(max_examples=20)
 @given(st.randoms(use_true_random=False), st.sampled_from(ALLOWANCES))
 def test_hypothesis_finds_no_crowd_that_is_served_badly(
@@ -71,14 +110,15 @@ def test_hypothesis_finds_no_crowd_that_is_served_badly(
     judge(snapshot_of(crowded_cluster(rng, draws_max=1)), allowance, "default")
 
 
+@pytest.mark.parametrize("drawn", [crowded_cluster, garrisoned_cluster])
 @pytest.mark.parametrize("seed", range(40))
 def test_in_parts_a_plan_is_valid_and_nothing_is_claimed_that_is_not_so(
-    seed: int, monkeypatch: pytest.MonkeyPatch
+    seed: int, drawn: Drawn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Relaxation, rounding and neighbourhoods, as on large programs; `schedule` verifies."""
     monkeypatch.setattr(flight, "TINY", 0)
     monkeypatch.setattr(flight, "COLUMNS_MAX", 0)
-    scene = Scene(snapshot_of(crowded_cluster(random.Random(seed))), ALLOWANCES[seed % 5])
+    scene = Scene(snapshot_of(drawn(random.Random(seed))), ALLOWANCES[seed % 5])
     limits = replace(LIMITS, time_limit_s=0.8)
     plan = schedule(
         scene.snapshot,

@@ -13,12 +13,13 @@ from batchsched.daemon.loop import Loop, Ports
 from batchsched.daemon.ports import Change, NodeChange, PodChange, Solved
 from batchsched.daemon.recheck import Room
 from batchsched.daemon.watch import events_of, listed
+from batchsched.plan.plan import Plan
 from batchsched.plan.state import FinalState, Violation
 from batchsched.sim.clock import VirtualClock
 from batchsched.sim.cluster import SimCluster
 from batchsched.sim.policies import greedy
 from batchsched.sim.scenario import PodArrival, Scenario
-from batchsched.sim.simulation import SimRecorder, Simulation
+from batchsched.sim.simulation import SimPlanner, SimRecorder, Simulation
 from batchsched.snapshot.snapshot import Snapshot, Window
 from tests.builders import HOSTNAME, make_node, make_pod, make_snapshot, pod_term
 
@@ -44,6 +45,37 @@ def test_nothing_is_bound_that_was_not_verified() -> None:
     assert {w.failure for w in run.recorder.windows} == {
         "not verified: capacity: default/p: too full"
     }
+
+
+class Hasty(SimCluster):
+    """A cluster in which somebody deletes what waits, just before a snapshot is taken."""
+
+    deletes = False
+
+    def snapshot(self) -> Snapshot:
+        for pod in list(self.pods.values()) if self.deletes else ():
+            self.delete(pod.key, pod.uid, "somebody does not want it")
+        return super().snapshot()
+
+
+def test_a_pod_that_is_deleted_before_the_snapshot_is_taken_is_not_decided_on() -> None:
+    clock, decided = VirtualClock(), list[Window]()
+    cluster = Hasty(make_snapshot([NODE]), Grouping(), clock)
+
+    def policy(snapshot: Snapshot, window: Window, before: Plan | None = None) -> Plan:
+        decided.append(window)
+        return greedy("best-fit")(snapshot, window, before)
+
+    rules = default_constraints()
+    ports = Ports(cluster, clock, SimPlanner(policy, clock), SimRecorder(), lambda _: rules)
+    loop = Loop(Cycle(), ports)
+    loop.start()
+    cluster.create(POD)
+    loop.step()
+    clock.advance(1.0)
+    cluster.deletes = True
+    loop.step()
+    assert [window.pods for window in decided] == [()]
 
 
 def test_a_unit_is_held_against_the_newest_state() -> None:
