@@ -77,7 +77,7 @@ class Gang:
         if total > need and count > 1:
             entries = [(0, columns, 1), (0, admitted, -need)]
             rows.append(model.add_rows(self.name, 1, entries, lower=0))
-        model.together(classes, np.concatenate(rows))
+        model.together(classes, np.concatenate(rows), need)
 
     def reads(self, problem: Problem) -> Iterable[IntArray]:
         """Nothing: it counts pods wherever they are."""

@@ -11,7 +11,7 @@ linear and integer. Two laws hold for every rule, because greedy, search and win
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -89,6 +89,8 @@ class Bundle:
 
     classes: IntArray
     rows: IntArray
+    least: int
+    """How many of their pods make it whole."""
 
 
 class Model:
@@ -109,6 +111,7 @@ class Model:
         self.blocks: list[tuple[str, str, int, int]] = []
         """(rule, "columns" | "rows", first, count), in the order they were added."""
         self.bundles: list[Bundle] = []
+        self._bundle_of: dict[tuple[int, ...], int] = {}
         self.stages: list[Stage] = []
         self.resting: list[tuple[int, int]] = []
         """Ranges of columns that rest at their lowest value."""
@@ -222,9 +225,27 @@ class Model:
         numbers = np.concatenate([number, first + np.arange(len(own))]).astype(np.int64)
         return numbers, np.concatenate([columns[inside], own])
 
-    def together(self, classes: IntArray, rows: IntArray) -> None:
-        """Say that the greedy must place these classes in one go; ``rows`` hold only at the end."""
-        self.bundles.append(Bundle(classes, rows))
+    def together(self, classes: IntArray, rows: IntArray, least: int) -> None:
+        """Say that the greedy must place these classes in one go; ``rows`` hold only at the end.
+
+        Args:
+            classes: Sorted.
+            rows: Of this model.
+            least: How many pods of them have to come, if any.
+        """
+        self._bundle_of[tuple(classes.tolist())] = len(self.bundles)
+        self.bundles.append(Bundle(classes, rows, least))
+
+    def least_of(self, classes: IntArray) -> int:
+        """How many pods of just these classes (sorted) must come if any do; 1 where no rule says."""
+        at = self._bundle_of.get(tuple(classes.tolist()))
+        return 1 if at is None else self.bundles[at].least
+
+    def complete_later(self, classes: IntArray, rows: IntArray) -> None:
+        """Say of more rows that they hold only when the bundle of just these classes is done."""
+        at = self._bundle_of[tuple(classes.tolist())]
+        bundle = self.bundles[at]
+        self.bundles[at] = replace(bundle, rows=np.concatenate([bundle.rows, rows]))
 
     def rank(self, tiers: Iterable[Tier]) -> None:
         """Add tiers below those that are there; each is solved on what was added until now."""
