@@ -22,6 +22,8 @@ from batchsched.solver.ladder import Ladder, PricedBound
 from batchsched.solver.model import Model, Tier
 from batchsched.solver.neighbourhood import Draw
 from batchsched.solver.program import Program
+from batchsched.solver.regional import in_regions
+from batchsched.solver.regions import Regions
 from batchsched.solver.relax import quick_bound
 from batchsched.solver.search import Search
 from batchsched.solver.workers import Future, ThreadPoolExecutor
@@ -41,6 +43,8 @@ CLIMB_SHARE, CLIMB_SHARE_BESIDE = 0.5, 0.9
 """Of the time that is left, the most that one climb of the ladder may take: alone, and beside the
 search."""
 
+REGIONS_SHARE = 0.1
+"""Of the time that is left, the most that domains without their nodes may take."""
 SHARDS_SHARE = 0.6
 """Of the time that is left, the most that the relaxations of shards may take."""
 
@@ -153,12 +157,32 @@ class Flight:
         if self._base is None:
             self._ask_the_quotient(until_s)
         elif not self._is_guided:
+            self._ask_the_regions(self._base, until_s)
+            self._tell()
             self._sketch(self._base)
             self._tell()
             self._deal(self._base, until_s)
         self._tell()
         if self._base is None and self._first_open() is not None:
             self.start_from(homeward(self._model, self.point))
+
+    def _ask_the_regions(self, base: Callable[[], Incumbent], until_s: float) -> None:
+        """Bounds, and a point in which each gang is in the domain that is best for all."""
+        work, start_s, limit_s = self._work, self._work.clock(), self._left(until_s) * REGIONS_SHARE
+        regions = Regions.of(self._model)
+        ladder = None if regions is None else regions.ladder(self._objectives, work.budget, limit_s)
+        if regions is None or ladder is None or ladder.point is None:
+            return
+        for i in range(len(self._tiers)):
+            self._ladder.price(i, ladder.bound_of(i))
+        work.took("relax", start_s)
+        if self._first_open() is None:
+            return
+        start_s = work.clock()
+        search = cpsat.Search(limit_s, work.budget.deterministic, work.workers, work.seed)
+        x = regions.rounded(ladder.point, self._objectives, work.budget, search)
+        self.start_from(in_regions(self._model, base(), regions, x, work.budget))
+        work.took("search", start_s)
 
     def _sketch(self, base: Callable[[], Incumbent]) -> None:
         """Bounds and a point from a relaxation that merges what is nearly alike."""

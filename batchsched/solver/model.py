@@ -237,7 +237,7 @@ class Model:
         self.bundles.append(Bundle(classes, rows, least))
 
     def least_of(self, classes: IntArray) -> int:
-        """How many pods of just these classes (sorted) must come if any do; 1 where no rule says."""
+        """How many pods of just these classes (sorted) must come, if any do."""
         at = self._bundle_of.get(tuple(classes.tolist()))
         return 1 if at is None else self.bundles[at].least
 

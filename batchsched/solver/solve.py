@@ -96,6 +96,8 @@ GREEDY_SHARE = 0.5
 """Of the time limit, the most that the greedy may take before the solvers have their turn."""
 GREEDY_S_MIN = 0.2
 """What the greedy may take however short the limit is: there is always a plan, never a bad one."""
+MORE_MAX = 4
+"""Plans that are made with those first who were left out before."""
 AGAIN_SHARE, AGAIN_MAX = 0.1, 3
 """Of the time limit, what has to be left at the end for tiers that are open to be searched again;
 and how often at most."""
@@ -218,6 +220,22 @@ class _Solve:
         if not self._all_placed(tiers, found[0]):
             small_first = Greedy(self.model, self._first_point(), budget, small_first=True)
             found.append(small_first.complete().x)
+        return found + self._once_more(tiers, found[0], budget) if self.model.bundles else found
+
+    def _once_more(self, tiers: Sequence[Tier], x: IntArray, budget: Budget) -> list[IntArray]:
+        """Plans in which gangs that were left out in those before get their places first.
+
+        Who can do with any place is then left what is over (squeaky wheel optimisation: Joslin and
+        Clements, 1999). A gang that needs room in each zone comes too late for the smallest.
+        """
+        counts, problem = self.model.counts, self.model.problem
+        favoured, found = np.zeros(len(problem.classes), dtype=np.bool_), list[IntArray]()
+        while len(found) < MORE_MAX and not self._all_placed(tiers, x) and not budget.expired:
+            placed = add_up(counts.classes, x[: len(counts)], len(problem.classes))
+            favoured = favoured | (problem.waiting & (placed < problem.class_size))
+            greedy = Greedy(self.model, self._first_point(), budget, favoured=favoured)
+            x = greedy.complete().x
+            found.append(x)
         return found
 
     def _completed(self, budget: Budget, targets: IntArray | None = None) -> IntArray:

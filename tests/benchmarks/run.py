@@ -18,6 +18,7 @@ from tests.benchmarks.page import write_chart, write_tables
 from tests.benchmarks.parts import Options, Part, Row
 from tests.benchmarks.parts.disruption import disruption
 from tests.benchmarks.parts.distinct import distinct_pods
+from tests.benchmarks.parts.gangs import gangs
 from tests.benchmarks.parts.growth import growth
 from tests.benchmarks.parts.ladder import ladder, rivals
 from tests.benchmarks.parts.live import live
@@ -35,6 +36,7 @@ PARTS: dict[str, Part] = {
     "windows": small_windows,
     "warm": warm,
     "rules": rules,
+    "gangs": gangs,
     "distinct": distinct_pods,
     "ladder": ladder,
     "rivals": rivals,
