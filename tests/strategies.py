@@ -368,6 +368,9 @@ def join_gangs(rng: random.Random, rules: frozenset[str], pods: list[Object]) ->
         notes = {"batchsched.io/gang": "gang", "batchsched.io/min-available": str(minimum)}
         if key:
             notes[f"batchsched.io/{rng.choice(['required', 'preferred'])}-topology"] = key
+        if rng.random() < 0.25:
+            notes["batchsched.io/slice-topology"] = rng.choice([ZONE, RACK])
+            notes["batchsched.io/slice-size"] = str(rng.randint(1, 3))
         for pod in members:
             pod["metadata"]["annotations"] = dict(notes)
     return groups

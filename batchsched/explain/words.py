@@ -257,6 +257,7 @@ PLAIN: dict[str, Callable[[Any], str]] = {
     "host-port": lambda port: f"needs host port {_port(port)}",
     "group-problem": str,
     "gang-topology": lambda key: f"all its pods must be in one {key}",
+    "gang-slices": lambda said: f"its pods come in slices of {said[0]}, each in one {said[1]}",
     "volume-claim": lambda claim: f"mounts the claim {claim.name}",
     "disk": lambda disk: f"mounts the {disk.kind} {'/'.join(disk.ids)}",
     "inline-volume": lambda volume: f"mounts the volume {volume[2]} of {volume[1]}",

@@ -234,15 +234,20 @@ class Greedy:
         """
         opened = 0
         for columns, each in parts:
-            asked = amount = min(int(each.sum()), wanted - opened)
+            asked = amount = self._stepped(c, min(int(each.sum()), wanted - opened))
             while amount:
                 if self._raise(c, columns, np.diff(np.minimum(np.cumsum(each), amount), prepend=0)):
                     break
-                amount //= 2
+                amount = self._stepped(c, amount // 2)
             opened += amount
             if opened == wanted or 0 < amount < asked or self.budget.expired:
                 break
         return opened
+
+    def _stepped(self, c: int, amount: int) -> int:
+        """As many of these pods as come in whole steps, if any do."""
+        step = int(self.model.steps[c])
+        return amount - amount % step if amount > step else amount
 
     def _raise(self, c: int, columns: IntArray, amounts: IntArray) -> bool:
         """Place so many pods of a class, if there are any, and every row then holds."""

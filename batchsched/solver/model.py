@@ -115,6 +115,8 @@ class Model:
         self.stages: list[Stage] = []
         self.resting: list[tuple[int, int]] = []
         """Ranges of columns that rest at their lowest value."""
+        self.steps: IntArray = np.ones(len(problem.classes), dtype=np.int64)
+        """[C] so many pods of a class, or a multiple, are best placed at once in a domain."""
         self.guide: Guide | None = None
         """What is known of the whole problem where this is a model of a shortlist of it."""
         self.start: IntArray | None = None
@@ -235,6 +237,10 @@ class Model:
         """
         self._bundle_of[tuple(classes.tolist())] = len(self.bundles)
         self.bundles.append(Bundle(classes, rows, least))
+
+    def in_steps(self, classes: IntArray, step: int) -> None:
+        """Say that pods of these classes come so many at a time; no row, but advice."""
+        self.steps[classes] = step
 
     def least_of(self, classes: IntArray) -> int:
         """How many pods of just these classes (sorted) must come, if any do."""

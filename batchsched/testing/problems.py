@@ -220,6 +220,7 @@ def _groups(draw: Draw, pods: list[Pod]) -> dict[PodGroup, list[Pod]]:
     found: dict[PodGroup, list[Pod]] = {}
     for name in ("g1", "g2")[: draw.randint(1, 2)]:
         topology = _one(draw, [None, ZONE, HOSTNAME])
+        slices = _one(draw, [ZONE, HOSTNAME]) if _maybe(draw, 0.25) else None
         problem = "it has two minimums" if _maybe(draw, 0.05) else None
         group = PodGroup(
             "batchsched.io",
@@ -228,6 +229,8 @@ def _groups(draw: Draw, pods: list[Pod]) -> dict[PodGroup, list[Pod]]:
             min_count=draw.randint(0, 3),
             required_topology=topology,
             problem=problem,
+            slice_topology=slices,
+            slice_size=2 if slices else 0,
         )
         found[group] = []
     for pod in pods:

@@ -16,6 +16,7 @@ from typing import Any
 
 from batchsched.snapshot.pod import Disk, Pod, TopologySpread
 from tests.oracles.cluster import Cluster, Places, Stand
+from tests.oracles.dzn import Matrix, written
 from tests.oracles.reading import term_selects
 from tests.oracles.rules import counted, eligible, matches_all
 from tests.oracles.scores import extended, mix, node_score, selects_node
@@ -75,29 +76,6 @@ def _run(data: "Data", fields: dict[str, Any]) -> Answer:
     )
 
 
-@dataclass(frozen=True)
-class Matrix:
-    """A two-dimensional array with its index sets."""
-
-    rows: str
-    columns: str
-    cells: list[list[Any]]
-
-
-def written(value: Any) -> str:
-    """A value as MiniZinc reads it."""
-    if isinstance(value, bool | str):
-        return json.dumps(value)
-    if isinstance(value, set):
-        return "{" + ", ".join(map(str, sorted(value))) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(written, value)) + "]"
-    if isinstance(value, Matrix):
-        cells = ", ".join(written(cell) for row in value.cells for cell in row)
-        return f"array2d({value.rows}, {value.columns}, [{cells}])"
-    return str(value)
-
-
 class Data:
     """One cluster in numbers; pods and nodes count from 1."""
 
@@ -114,6 +92,7 @@ class Data:
         """Topology keys that somebody names, numbered."""
         groups = self.cluster.groups
         found = {key for g in groups for key in (g.required, g.preferred) if key}
+        found |= {s.slice_topology for s in self.cluster.snapshot.groups if s.slice_topology}
         for pod in self.pods:
             spec = pod.spec
             found |= {t.topology_key for t in (*spec.affinity, *spec.anti_affinity)}
@@ -139,6 +118,7 @@ class Data:
             | self._terms()
             | self._spreads()
             | self._gangs()
+            | self._slices()
             | self._storage()
             | self._scores()
         )
@@ -305,6 +285,29 @@ class Data:
             "together_running": [
                 {self.domain(g.preferred or "", s) for s in g.running if s.node} for g in wishing
             ],
+        }
+
+    def _slices(self) -> dict[str, Any]:
+        index = {pod.key: i for i, pod in enumerate(self.new, start=1)}
+        cluster, domains = self.cluster, range(len(self.values) + 1)
+        about = [cluster.snapshot.groups[cluster.group_index[g.members[0]]] for g in cluster.groups]
+        sliced = [(g, a) for g, a in zip(cluster.groups, about, strict=True) if a.slice_topology]
+        return {
+            "sliceds": len(sliced),
+            "sliced_members": [{index[key] for key in g.members} for g, _ in sliced],
+            "sliced_key": [self.keys[a.slice_topology or ""] for _, a in sliced],
+            "sliced_size": [a.slice_size for _, a in sliced],
+            "sliced_running": Matrix(
+                f"1..{len(sliced)}",
+                f"0..{len(self.values)}",
+                [
+                    [where.count(d) for d in domains]
+                    for where in (
+                        [self.domain(a.slice_topology or "", s) for s in g.running]
+                        for g, a in sliced
+                    )
+                ],
+            ),
         }
 
     def _storage(self) -> dict[str, Any]:
