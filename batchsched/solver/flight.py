@@ -62,6 +62,10 @@ class Work:
     tell: Callable[[str, int, int], None] | None = None
     """Called with (tier, value, bound) when either of the first open tier has improved."""
 
+    def search(self, limit_s: float) -> cpsat.Search:
+        """How CP-SAT is to search for so long."""
+        return cpsat.Search(limit_s, self.budget.deterministic, self.workers, self.seed)
+
 
 class Flight:
     """Some tiers over one program.
@@ -179,8 +183,7 @@ class Flight:
         if self._first_open() is None:
             return
         start_s = work.clock()
-        search = cpsat.Search(limit_s, work.budget.deterministic, work.workers, work.seed)
-        x = regions.rounded(ladder.point, self._objectives, work.budget, search)
+        x = regions.rounded(ladder.point, self._objectives, work.budget, work.search(limit_s))
         self.start_from(in_regions(self._model, base(), regions, x, work.budget))
         work.took("search", start_s)
 
@@ -321,8 +324,7 @@ class Flight:
         budget, work, values = self._work.budget, self._work, self.values
         start_s = self._work.clock()
         program = self._program.holding(self._objectives[:i], values)
-        limits = cpsat.Search(limit_s, budget.deterministic, work.workers, work.seed)
-        answer = cpsat.maximise(program, self._objectives[i], self.point.x, limits)
+        answer = cpsat.maximise(program, self._objectives[i], self.point.x, work.search(limit_s))
         budget.spend(answer.deterministic_s)
         self._ladder.learn(i, values, answer.bound)
         if answer.x is not None and int(self._objectives[i] @ answer.x) > values[i]:

@@ -138,6 +138,11 @@ class Model:
         at = np.concatenate([np.arange(self._first[c], self._first[c + 1]) for c in chosen])
         return Cells(self.counts.classes[at], self.counts.nodes[at], at)
 
+    def short(self, x: IntArray) -> npt.NDArray[np.bool_]:
+        """[C] the classes of pending pods of which a point leaves some out."""
+        placed = np.bincount(self.counts.classes, x[: len(self.counts)], len(self.problem.classes))
+        return self.problem.waiting & (placed < self.problem.class_size)
+
     def add_columns(
         self,
         rule: str,
