@@ -31,7 +31,7 @@ class Constraint(Protocol):
 
 
 def default_constraints() -> tuple[Constraint, ...]:
-    """Every rule of this package, in the order of the formulation (C1 to C15).
+    """Every rule of this package, in the order of the formulation (C1 to C16).
 
     Imported when called: whoever only names the protocol needs none of them.
     """

@@ -1,6 +1,6 @@
 """Gang slices: members of a group come in slices of so many, each slice in one domain.
 
-Source: FORMULATION §C15; Kueue's slices of a pod set (tensor-parallel workers of one model replica,
+Source: FORMULATION §C16; Kueue's slices of a pod set (tensor-parallel workers of one model replica,
 say). Members are alike to the rule, so it counts: in each domain a multiple of the size.
 """
 

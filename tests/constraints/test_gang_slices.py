@@ -1,4 +1,4 @@
-"""Gang slices (§C15): in each domain that gets members, they are a multiple of the size."""
+"""Gang slices (§C16): in each domain that gets members, they are a multiple of the size."""
 
 from batchsched.constraints.gang_slices import GangSlices
 from batchsched.snapshot.group import PodGroup

@@ -68,7 +68,7 @@ class Outcome:
         """Whether a rule is broken in the cluster after all have left."""
         moved = {key: to for key, to in self.leaving.items() if to is not None}
         found = broken(after, self.places | moved)
-        return any(not each.startswith("C15") for each in found)  # those who left count there
+        return any(not each.startswith("C16") for each in found)  # those who left count there
 
     @property
     def has_cause(self) -> bool:

@@ -172,7 +172,7 @@ def gangs(cluster: Cluster, places: Places) -> Iterator[str]:
 
 
 def slices(cluster: Cluster, places: Places) -> Iterator[str]:
-    """§C15."""
+    """§C16."""
     for group in cluster.groups:
         about = cluster.snapshot.groups[cluster.group_index[group.members[0]]]
         key, placed = about.slice_topology, [m for m in group.members if m in places]
@@ -182,7 +182,7 @@ def slices(cluster: Cluster, places: Places) -> Iterator[str]:
         ran = [stand.domain(key) for stand in group.running]
         for domain in sorted({*at}, key=str):
             if domain is None or (at.count(domain) + ran.count(domain)) % about.slice_size:
-                yield f"C15 {group.members[0]}: slices in {domain}"
+                yield f"C16 {group.members[0]}: slices in {domain}"
 
 
 def volume_limits(cluster: Cluster, state: State) -> Iterator[str]:
