@@ -51,7 +51,8 @@ class Gang:
                 for gang, members in union
                 for each in _sets(problem, classes, np.isin(classes, members), _missing(gang))
             ]
-            self._post_group(model, classes, room, sets)
+            least = sum(_least(_missing(gang)) for gang, _ in union)
+            self._post_group(model, classes, room, sets, least)
         self._post_running(model, room)
         self._post_whole(model)
 
@@ -74,7 +75,7 @@ class Gang:
             everyone = np.ones(len(classes), dtype=np.bool_)
             sets = _sets(problem, classes, everyone, needs)
             if not there.total():
-                self._post_group(model, classes, room, sets)
+                self._post_group(model, classes, room, sets, _least(needs))
                 continue
             for of_set, need in sets:  # somebody is there whatever happens
                 columns = model.cells(classes[of_set]).columns
@@ -104,7 +105,9 @@ class Gang:
                 entries: list[Entries] = [there, (rows, broken, size)]
                 model.add_rows(self.name, len(classes), entries, lower=least, upper=size)
 
-    def _post_group(self, model: Model, classes: IntArray, room: IntArray, sets: Sets) -> None:
+    def _post_group(
+        self, model: Model, classes: IntArray, room: IntArray, sets: Sets, least_of_all: int
+    ) -> None:
         """``sum of a class <= room a``, ``sum of all >= need a``, with a "the group is admitted".
 
         The same for each part. Of each class at least what the others cannot make up for: that is
@@ -136,7 +139,7 @@ class Gang:
                 entries = [(0, columns[of_set[of_class]], 1), (0, admitted, -need)]
                 rows.append(model.add_rows(self.name, 1, entries, lower=0))
         first = [(classes[of_set], need) for of_set, need in sets if not of_set.all()]
-        model.together(classes, np.concatenate(rows), tuple(first))
+        model.together(classes, np.concatenate(rows), least_of_all, tuple(first))
 
     def reads(self, problem: Problem) -> Iterable[IntArray]:
         """Nothing: it counts pods wherever they are."""
@@ -195,6 +198,12 @@ def _needs(group: PodGroup, running: int, of_part: Mapping[str | None, int]) -> 
     needs: Needs = {None: group.min_count - running}
     needs.update({part: least - of_part[part] for part, least in group.parts})
     return needs
+
+
+def _least(needs: Needs) -> int:
+    """How many pods come, if any do: enough for the whole, and for all parts."""
+    of_parts = sum(max(need, 0) for part, need in needs.items() if part is not None)
+    return max(needs[None], of_parts, 0)
 
 
 def _missing(gang: ProblemGang) -> Needs:

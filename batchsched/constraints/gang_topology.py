@@ -34,7 +34,11 @@ class GangTopology:
                 self._post_group(model, np.array(members[group], dtype=np.int64), key)
 
     def _post_group(self, model: Model, classes: IntArray, key: str) -> None:
-        """``x <= U u_d`` for each class and domain, and one u at most."""
+        """``x <= U u_d`` for each class and domain, and one u at most.
+
+        Where the group has a minimum it is asked for in the domain: ``sum of all >= need u_d``.
+        That follows, but not for fractions: those of a gang in domains too small for the whole.
+        """
         problem = model.problem
         cells = model.cells(classes)
         domain = problem.domains(key).of_node[cells.nodes]
@@ -50,6 +54,12 @@ class GangTopology:
         entries.append((np.arange(len(most)), chosen[of_pair], -most))
         model.add_rows(self.name, len(most), entries, upper=0)
         model.add_rows(self.name, 1, [(0, chosen, 1)], upper=1)
+        need = model.least_of(np.unique(cells.classes))
+        if need > 1:
+            entries = [(of_pair[of_cell], cells.columns, 1)]
+            entries.append((np.arange(len(chosen)), chosen, -need))
+            rows = model.add_rows(self.name, len(chosen), entries, lower=0)
+            model.complete_later(np.unique(cells.classes), rows)
 
     def reads(self, problem: Problem) -> Iterable[IntArray]:
         """The domain of each key; running members keep classes off for good."""

@@ -121,6 +121,9 @@ def _group_facts(snapshot: Snapshot, index: int | None) -> Iterator[Fact]:
     if group.required_topology is not None:
         topology = on_group(index, required_topology=None)
         yield Fact("gang-topology", group.required_topology, topology)
+    if group.slice_topology is not None:
+        slices = on_group(index, slice_topology=None)
+        yield Fact("gang-slices", (group.slice_size, group.slice_topology), slices)
 
 
 def _node_rules(specs: list[PodSpec], unit: frozenset[PodKey]) -> Iterator[Fact]:

@@ -275,6 +275,7 @@ PLAIN: dict[str, Callable[[Any], str]] = {
     "group-problem": str,
     "gang-union": lambda others: f"it starts only together with {others}",
     "gang-topology": lambda key: f"all its pods must be in one {key}",
+    "gang-slices": lambda said: f"its pods come in slices of {said[0]}, each in one {said[1]}",
     "volume-claim": lambda claim: f"mounts the claim {claim.name}",
     "disk": lambda disk: f"mounts the {disk.kind} {'/'.join(disk.ids)}",
     "inline-volume": lambda volume: f"mounts the volume {volume[2]} of {volume[1]}",

@@ -177,4 +177,6 @@ def candidates(scene: Scene, gangs: tuple[Gang, ...]) -> npt.NDArray[np.bool_]:
         if group is not None and group.required_topology is not None and pods.group is not None:
             domains = scene.topology.domains(group.required_topology)
             mask[c] &= open_nodes(gangs[pods.group], domains)
+        if group is not None and group.slice_topology is not None:
+            mask[c] &= scene.topology.domains(group.slice_topology).has_key
     return mask

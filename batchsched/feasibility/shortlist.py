@@ -109,6 +109,7 @@ def _order(problem: Problem) -> IntArray:
     """The nodes, those of one domain together: of the keys that hold pods together."""
     keys = {term.topology_key for c in problem.classes for term in c.spec.affinity}
     keys |= {gang.group.required_topology or "" for gang in problem.gangs}
+    keys |= {gang.group.slice_topology or "" for gang in problem.gangs}
     domains = [problem.domains(key) for key in sorted(keys - {""})]
     domains.sort(key=len)
     codes = [each.of_node for each in reversed(domains)]

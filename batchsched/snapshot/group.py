@@ -12,8 +12,10 @@ class PodGroup:
     the namespace and the name it is the identity. ``min_count`` 0 means that members may be placed
     one by one. ``problem`` says why the group cannot be scheduled whatever the room (it does not
     exist, its members contradict each other), or is ``None``. ``priority`` is that of all members,
-    where the group has one. Of a group that ``goes_whole`` nobody may be evicted alone. ``parts``
-    are the minimums of kinds of members, by name; ``min_count`` is never less than their sum.
+    where the group has one. Of a group that ``goes_whole`` nobody may be evicted alone. Where
+    ``slice_topology`` is set, members come in slices of ``slice_size``, each in one domain of it.
+    ``parts`` are the minimums of kinds of members, by name; ``min_count`` is never less than their
+    sum.
     """
 
     api: str
@@ -26,6 +28,8 @@ class PodGroup:
     priority: int | None = None
     preemption_never: bool = False
     goes_whole: bool = False
+    slice_topology: str | None = None
+    slice_size: int = 0
     parts: tuple[tuple[str, int], ...] = ()
     ties: tuple[str, ...] = ()
     """``namespace/name`` of the groups that it says it starts together with."""

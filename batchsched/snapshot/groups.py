@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from batchsched.snapshot.finished import finished
 from batchsched.snapshot.group import PodGroup
+from batchsched.snapshot.labels import integer
 from batchsched.snapshot.parts import part_of
 from batchsched.snapshot.pod import OwnerRef, Pod
 from batchsched.snapshot.pod_gangs import (
@@ -52,6 +53,7 @@ REQUIRED_TOPOLOGY, PREFERRED_TOPOLOGY = (
     "batchsched.io/required-topology",
     "batchsched.io/preferred-topology",
 )
+SLICE_TOPOLOGY, SLICE_SIZE = "batchsched.io/slice-topology", "batchsched.io/slice-size"
 KAI_REQUIRED_TOPOLOGY, KAI_PREFERRED_TOPOLOGY = (
     "kai.scheduler/topology-required-placement",
     "kai.scheduler/topology-preferred-placement",
@@ -179,10 +181,13 @@ def group_made(key: Key, members: list[Pod], declared: Declared) -> PodGroup:
     preferred, other_conflict = _topology(live, PREFERRED_TOPOLOGY, KAI_PREFERRED_TOPOLOGY)
     problem = group.problem or conflict or other_conflict
     return replace(
-        _less_finished(group, members),
+        _in_slices(_less_finished(group, members), live),
         required_topology=group.required_topology or required,
         preferred_topology=group.preferred_topology or preferred,
-        problem=problem or _two_topologies(group, required) or _schedulers(live),
+        problem=problem
+        or _two_topologies(group, required)
+        or _slices_problem(live)
+        or _schedulers(live),
     )
 
 
@@ -194,6 +199,29 @@ def _less_finished(group: PodGroup, members: list[Pod]) -> PodGroup:
     of_part = Counter(part_of(group, pod) for pod in done) if group.parts else {}
     left = [(part, least - of_part.get(part, 0)) for part, least in group.parts]
     return with_parts(replace(group, min_count=max(group.min_count - len(done), 0)), left)
+
+
+def _in_slices(group: PodGroup, members: list[Pod]) -> PodGroup:
+    """The group with the slices that its members ask for, if they say how large these are."""
+    key, size = agreed(members, SLICE_TOPOLOGY)[0], agreed(members, SLICE_SIZE)[0]
+    count = integer(size) if size else None
+    if not key or count is None or count <= 0:
+        return group
+    return replace(group, slice_topology=key, slice_size=count)
+
+
+def _slices_problem(members: list[Pod]) -> str | None:
+    """What is wrong with slices: one of the two is missing, or members contradict each other."""
+    (key, conflict), (size, other) = agreed(members, SLICE_TOPOLOGY), agreed(members, SLICE_SIZE)
+    if conflict or other or (not key and not size):
+        return conflict or other
+    if not key:
+        return f"{SLICE_SIZE} is {size}, but {SLICE_TOPOLOGY} is missing; write both or none"
+    count = integer(size) if size else None
+    if count is not None and count > 0:
+        return None
+    said = f'"{size}"' if size else "missing"
+    return f"{SLICE_SIZE} is {said}; write a whole number from 1 on all pods of the gang"
 
 
 def _topology(members: list[Pod], *marks: str) -> tuple[str | None, str | None]:

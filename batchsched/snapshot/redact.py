@@ -30,6 +30,8 @@ from batchsched.snapshot.groups import (
     PREFERRED_TOPOLOGY,
     READ_ANNOTATIONS,
     REQUIRED_TOPOLOGY,
+    SLICE_SIZE,
+    SLICE_TOPOLOGY,
 )
 from batchsched.snapshot.kinds import DECODERS, GroupKind
 from batchsched.snapshot.labels import integer
@@ -114,6 +116,8 @@ _ANNOTATIONS = {
     YUNIKORN_TASKS: JSON,
     REQUIRED_TOPOLOGY: KEY,
     PREFERRED_TOPOLOGY: KEY,
+    SLICE_TOPOLOGY: KEY,
+    SLICE_SIZE: PLAIN,
     KAI_REQUIRED_TOPOLOGY: KEY,
     KAI_PREFERRED_TOPOLOGY: KEY,
     "kubernetes.io/config.mirror": TEXT,

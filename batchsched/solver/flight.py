@@ -23,6 +23,8 @@ from batchsched.solver.model import Model, Tier
 from batchsched.solver.neighbourhood import Draw
 from batchsched.solver.patterns import Patterns
 from batchsched.solver.program import Program
+from batchsched.solver.regional import in_regions
+from batchsched.solver.regions import Regions
 from batchsched.solver.relax import quick_bound
 from batchsched.solver.search import Search
 from batchsched.solver.workers import Future, ThreadPoolExecutor
@@ -46,6 +48,9 @@ PATTERNS_GAP, PATTERNS_SHARE = 0.1, 0.7
 """How far from its bound the first open tier has to be, as a share of it, for patterns to be tried
 before it is relaxed over pods; and of the time that is left, the most that they may take."""
 
+REGIONS_SHARE = 0.1
+"""Of the time that is left, the most that domains without their nodes may take."""
+
 SHARDS_SHARE = 0.6
 """Of the time that is left, the most that the relaxations of shards may take."""
 
@@ -62,6 +67,10 @@ class Work:
     """Called with (phase, what the clock said when it began)."""
     tell: Callable[[str, int, int], None] | None = None
     """Called with (tier, value, bound) when either of the first open tier has improved."""
+
+    def search(self, limit_s: float) -> cpsat.Search:
+        """How CP-SAT is to search for so long."""
+        return cpsat.Search(limit_s, self.budget.deterministic, self.workers, self.seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,12 +176,31 @@ class Flight:
         if self._base is None:
             self._ask_the_quotient(until_s)
         elif not self._is_guided:
+            self._ask_the_regions(self._base, until_s)
+            self._tell()
             self._sketch(self._base)
             self._tell()
             self._deal(self._base, until_s)
         self._tell()
         if self._base is None and self._first_open() is not None:
             self.start_from(homeward(self._model, self.point))
+
+    def _ask_the_regions(self, base: Callable[[], Incumbent], until_s: float) -> None:
+        """Bounds, and a point in which each gang is in the domain that is best for all."""
+        work, start_s, limit_s = self._work, self._work.clock(), self._left(until_s) * REGIONS_SHARE
+        regions = Regions.of(self._model)
+        ladder = None if regions is None else regions.ladder(self._objectives, work.budget, limit_s)
+        if regions is None or ladder is None or ladder.point is None:
+            return
+        for i in range(len(self._tiers)):
+            self._ladder.price(i, ladder.bound_of(i))
+        work.took("relax", start_s)
+        if self._first_open() is None:
+            return
+        start_s = work.clock()
+        x = regions.rounded(ladder.point, self._objectives, work.budget, work.search(limit_s))
+        self.start_from(in_regions(self._model, base(), regions, x, work.budget))
+        work.took("search", start_s)
 
     def _sketch(self, base: Callable[[], Incumbent]) -> None:
         """Bounds and a point from a relaxation that merges what is nearly alike."""
@@ -339,8 +367,7 @@ class Flight:
         budget, work, values = self._work.budget, self._work, self.values
         start_s = self._work.clock()
         program = self._program.holding(self._objectives[:i], values)
-        limits = cpsat.Search(limit_s, budget.deterministic, work.workers, work.seed)
-        answer = cpsat.maximise(program, self._objectives[i], self.point.x, limits)
+        answer = cpsat.maximise(program, self._objectives[i], self.point.x, work.search(limit_s))
         budget.spend(answer.deterministic_s)
         self._ladder.learn(i, values, answer.bound)
         if answer.x is not None and int(self._objectives[i] @ answer.x) > values[i]:

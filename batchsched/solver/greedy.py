@@ -20,6 +20,7 @@ from batchsched.solver.room import Room
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 
 
 ATTEMPTS_MAX = 5
@@ -37,6 +38,7 @@ class Greedy:
             opened.
         small_first: Place the smallest of a priority first, not the largest: more pods where there
             is not enough room for all.
+        favoured: [C] classes that go before all others of their priority.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Greedy:
         *,
         pack: bool = False,
         small_first: bool = False,
+        favoured: BoolArray | None = None,
     ) -> None:
         """Weigh the resources by scarcity, and see what room the incumbent leaves."""
         problem = model.problem
@@ -61,6 +64,7 @@ class Greedy:
         taken = point.x[: len(counts), None] * problem.requests[counts.classes]
         np.subtract.at(self._left, counts.nodes, taken)
         self._sign = -1.0 if small_first else 1.0
+        self._favoured = np.zeros(len(self._weight), np.bool_) if favoured is None else favoured
         self._idle = np.full(len(problem.nodes), pack)
         self._idle[problem.fixed_node[problem.fixed_node >= 0]] = False
         self._idle[counts.nodes[point.x[: len(counts)] > 0]] = False
@@ -159,10 +163,13 @@ class Greedy:
         singles = (c for c in waiting if c not in bundled)
         return sorted([*self.model.bundles, *singles], key=self._rank)
 
-    def _rank(self, unit: "Bundle | int") -> tuple[int, float, int]:
+    def _rank(self, unit: "Bundle | int") -> tuple[int, bool, float, int]:
         members = unit.classes.tolist() if isinstance(unit, Bundle) else [unit]
         weight = max(float(self._weight[c]) for c in members)
-        return -self._priority(unit), -self._sign * weight, members[0]
+        return (
+            *(-self._priority(unit), not self._favoured[members].any()),
+            *(-self._sign * weight, members[0]),
+        )
 
     def _place_bundle(self, bundle: Bundle) -> None:
         """Place the classes of a bundle as far as they go; keep that only if its rows then hold.
@@ -259,15 +266,20 @@ class Greedy:
         """
         opened = 0
         for columns, each in parts:
-            asked = amount = min(int(each.sum()), wanted - opened)
+            asked = amount = self._stepped(c, min(int(each.sum()), wanted - opened))
             while amount:
                 if self._raise(c, columns, np.diff(np.minimum(np.cumsum(each), amount), prepend=0)):
                     break
-                amount //= 2
+                amount = self._stepped(c, amount // 2)
             opened += amount
             if opened == wanted or 0 < amount < asked or self.budget.expired:
                 break
         return opened
+
+    def _stepped(self, c: int, amount: int) -> int:
+        """As many of these pods as come in whole steps, if any do."""
+        step = int(self.model.steps[c])
+        return amount - amount % step if amount > step else amount
 
     def _raise(self, c: int, columns: IntArray, amounts: IntArray) -> bool:
         """Place so many pods of a class, if there are any, and every row then holds."""

@@ -115,6 +115,10 @@ class Ladder:
             found.append(min(bound for bound in at if bound is not None))
         return found
 
+    def bound_of(self, i: int) -> PricedBound:
+        """The bound on tier i, for any values of the tiers above it."""
+        return lambda above: self.bounds([*above, *self._known[len(above) :]])[i]
+
     @property
     def tightened(self) -> Program:
         """The program with the cuts that are known."""

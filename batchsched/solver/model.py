@@ -11,7 +11,7 @@ linear and integer. Two laws hold for every rule, because greedy, search and win
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -89,6 +89,8 @@ class Bundle:
 
     classes: IntArray
     rows: IntArray
+    least: int
+    """How many of their pods make it whole."""
     first: tuple[tuple[IntArray, int], ...] = ()
     """Some of the classes, and how many of their pods are to be placed before the others."""
 
@@ -111,9 +113,12 @@ class Model:
         self.blocks: list[tuple[str, str, int, int]] = []
         """(rule, "columns" | "rows", first, count), in the order they were added."""
         self.bundles: list[Bundle] = []
+        self._bundle_of: dict[tuple[int, ...], int] = {}
         self.stages: list[Stage] = []
         self.resting: list[tuple[int, int]] = []
         """Ranges of columns that rest at their lowest value."""
+        self.steps: IntArray = np.ones(len(problem.classes), dtype=np.int64)
+        """[C] so many pods of a class, or a multiple, are best placed at once in a domain."""
         self.guide: Guide | None = None
         """What is known of the whole problem where this is a model of a shortlist of it."""
         self.start: IntArray | None = None
@@ -134,6 +139,11 @@ class Model:
             return Cells(*(np.zeros(0, dtype=np.int64),) * 3)
         at = np.concatenate([np.arange(self._first[c], self._first[c + 1]) for c in chosen])
         return Cells(self.counts.classes[at], self.counts.nodes[at], at)
+
+    def short(self, x: IntArray) -> npt.NDArray[np.bool_]:
+        """[C] the classes of pending pods of which a point leaves some out."""
+        placed = np.bincount(self.counts.classes, x[: len(self.counts)], len(self.problem.classes))
+        return self.problem.waiting & (placed < self.problem.class_size)
 
     def add_columns(
         self,
@@ -225,16 +235,37 @@ class Model:
         return numbers, np.concatenate([columns[inside], own])
 
     def together(
-        self, classes: IntArray, rows: IntArray, first: tuple[tuple[IntArray, int], ...] = ()
+        self,
+        classes: IntArray,
+        rows: IntArray,
+        least: int,
+        first: tuple[tuple[IntArray, int], ...] = (),
     ) -> None:
-        """Say that the greedy must place these classes in one go.
+        """Say that the greedy must place these classes in one go; ``rows`` hold only at the end.
 
         Args:
-            classes: The classes.
-            rows: What holds only at the end.
+            classes: Sorted.
+            rows: Of this model.
+            least: How many pods of them have to come, if any.
             first: Of which of them it is to place how many pods before the others.
         """
-        self.bundles.append(Bundle(classes, rows, first))
+        self._bundle_of[tuple(classes.tolist())] = len(self.bundles)
+        self.bundles.append(Bundle(classes, rows, least, first))
+
+    def in_steps(self, classes: IntArray, step: int) -> None:
+        """Say that pods of these classes come so many at a time; no row, but advice."""
+        self.steps[classes] = step
+
+    def least_of(self, classes: IntArray) -> int:
+        """How many pods of just these classes (sorted) must come, if any do."""
+        at = self._bundle_of.get(tuple(classes.tolist()))
+        return 1 if at is None else self.bundles[at].least
+
+    def complete_later(self, classes: IntArray, rows: IntArray) -> None:
+        """Say of more rows that they hold only when the bundle of just these classes is done."""
+        at = self._bundle_of[tuple(classes.tolist())]
+        bundle = self.bundles[at]
+        self.bundles[at] = replace(bundle, rows=np.concatenate([bundle.rows, rows]))
 
     def rank(self, tiers: Iterable[Tier]) -> None:
         """Add tiers below those that are there; each is solved on what was added until now."""

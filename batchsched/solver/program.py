@@ -139,6 +139,12 @@ class Program:
             coefficients=self.coefficients[:end],
         )
 
+    def without(self, columns: IntArray) -> "Program":
+        """With some columns held at their lower bounds."""
+        upper = self.upper.copy()
+        upper[columns] = self.lower[columns]
+        return replace(self, upper=upper)
+
     def with_row(self, columns: IntArray, coefficients: IntArray, lower: int) -> "Program":
         """One more row: ``sum(coefficient * column) >= lower``."""
         return self.with_rows(Rows.one(columns, coefficients, lower, NO_LIMIT))

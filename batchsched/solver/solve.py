@@ -16,6 +16,7 @@ from batchsched.solver.budget import Budget
 from batchsched.solver.cpsat import ModelDefectError
 from batchsched.solver.flight import Flight, Work
 from batchsched.solver.greedy import Greedy
+from batchsched.solver.hopeless import hopeless
 from batchsched.solver.incumbent import Incumbent
 from batchsched.solver.model import Model, Stage, Tier
 from batchsched.solver.program import Program
@@ -96,6 +97,10 @@ GREEDY_SHARE = 0.5
 """Of the time limit, the most that the greedy may take before the solvers have their turn."""
 GREEDY_S_MIN = 0.2
 """What the greedy may take however short the limit is: there is always a plan, never a bad one."""
+HOPELESS_SHARE = 0.1
+"""Of the time that is left, the most that asking about gangs without a place may take."""
+MORE_MAX = 4
+"""Plans with those first who were left out (squeaky wheels: Joslin and Clements, 1999)."""
 AGAIN_SHARE, AGAIN_MAX = 0.1, 3
 """Of the time limit, what has to be left at the end for tiers that are open to be searched again;
 and how often at most."""
@@ -137,13 +142,24 @@ class _Solve:
         return self._extend(self._base, np.zeros(self._base.width, dtype=np.int64), start)
 
     def run(self, targets: IntArray | None) -> Solution:
-        x = self._fly_from(0, self._start(targets))
+        x = self._start(targets)
+        self._give_up_hopeless(x)
+        x = self._fly_from(0, x)
         for _ in range(AGAIN_MAX):
             i = next((i for i, own in enumerate(self.results) if not _optimal(own)), None)
             if i is None or self._may_take_s(i) < self._again_s:
                 break
             x = self._fly_on(i, x)
         return Solution(x, tuple(chain.from_iterable(self.results)), self.seconds)
+
+    def _give_up_hopeless(self, x: IntArray) -> None:
+        """Take the places of gangs away that no plan can place: bounds are then what can be had."""
+        start_s, limit_s = self.clock(), self.budget.remaining_s * HOPELESS_SHARE
+        search = self._work.search(limit_s)
+        if len(columns := hopeless(self.model, self._base, x, self.budget, search)):
+            self.program = self.program.without(columns)
+            self._base = self.program.prefix(self._base.width, self._base.height)
+        self._took("search", start_s)
 
     def _fly_from(self, i: int, x: IntArray) -> IntArray:
         """The flights from one on, the point of the one before given; the point of the last."""
@@ -218,6 +234,15 @@ class _Solve:
         if not self._all_placed(tiers, found[0]):
             small_first = Greedy(self.model, self._first_point(), budget, small_first=True)
             found.append(small_first.complete().x)
+        return found + self._once_more(tiers, found[0], budget) if self.model.bundles else found
+
+    def _once_more(self, tiers: Sequence[Tier], x: IntArray, budget: Budget) -> list[IntArray]:
+        """Plans in which gangs go first that were left out before: others can do with any place."""
+        favoured, found = np.zeros(len(self.model.problem.classes), np.bool_), list[IntArray]()
+        while len(found) < MORE_MAX and not self._all_placed(tiers, x) and not budget.expired:
+            favoured = favoured | self.model.short(x)
+            greedy = Greedy(self.model, self._first_point(), budget, favoured=favoured)
+            found.append(x := greedy.complete().x)
         return found
 
     def _completed(self, budget: Budget, targets: IntArray | None = None) -> IntArray:

@@ -221,6 +221,7 @@ def _groups(draw: Draw, pods: list[Pod]) -> dict[PodGroup, list[Pod]]:
     found: dict[PodGroup, list[Pod]] = {}
     for name in ("g1", "g2")[: draw.randint(1, 2)]:
         topology = _one(draw, [None, ZONE, HOSTNAME])
+        slices = _one(draw, [ZONE, HOSTNAME]) if _maybe(draw, 0.25) else None
         problem = "it has two minimums" if _maybe(draw, 0.05) else None
         parts = _one(draw, [{}, {}, {"a": 1}, {"a": 2, "b": 1}])
         group = PodGroup(
@@ -231,6 +232,8 @@ def _groups(draw: Draw, pods: list[Pod]) -> dict[PodGroup, list[Pod]]:
             required_topology=topology,
             problem=problem,
             parts=tuple(parts.items()),
+            slice_topology=slices,
+            slice_size=2 if slices else 0,
         )
         found[group] = []
     if len(found) > 1 and _maybe(draw, 0.25):

@@ -23,6 +23,7 @@ SOLVE = (
 COLUMNS: dict[str, tuple[str, ...]] = {
     "ladder": SOLVE,
     "rules": (*SOLVE, "pods_per_s"),
+    "gangs": (*SOLVE, "proven"),
     "windows": ("name", "columns", "proven", "load_s", "solve_s", "memory_mib"),
     "rivals": ("name", "placed", "tiers", "seconds", "memory_mib", "booleans"),
     "growth": ("name", "columns", "gap_percent", "solve_s", "limit_s"),

@@ -19,6 +19,7 @@ from tests.benchmarks.parts import Options, Part, Row
 from tests.benchmarks.parts.disruption import disruption
 from tests.benchmarks.parts.distinct import distinct_pods
 from tests.benchmarks.parts.explained import explanations
+from tests.benchmarks.parts.gangs import gangs
 from tests.benchmarks.parts.growth import growth
 from tests.benchmarks.parts.ladder import ladder, rivals
 from tests.benchmarks.parts.live import live
@@ -36,6 +37,7 @@ PARTS: dict[str, Part] = {
     "windows": small_windows,
     "warm": warm,
     "rules": rules,
+    "gangs": gangs,
     "distinct": distinct_pods,
     "ladder": ladder,
     "rivals": rivals,

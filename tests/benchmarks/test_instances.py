@@ -12,6 +12,8 @@ from batchsched.snapshot.read import read
 from batchsched.snapshot.snapshot import Snapshot, holding, pending
 from tests.benchmarks.instances.backlog import GPU, PRIORITIES, backlog
 from tests.benchmarks.instances.distinct import distinct
+from tests.benchmarks.instances.gangs_by_domain import gangs_by_domain
+from tests.benchmarks.instances.hidden_gangs import IMPOSSIBLE, hidden_gangs
 from tests.benchmarks.instances.priority_matters import Cell, instances, started, workload
 from tests.benchmarks.instances.random_mix import TIME_LIMIT_S, random_instance, time_limit_s
 from tests.benchmarks.instances.rules_at_scale import NAMES, rule_at_scale
@@ -21,6 +23,8 @@ SMALL: dict[str, Callable[[int], Snapshot]] = {
     "backlog": lambda seed: backlog(30, 100, 12, seed=seed),
     "distinct": lambda seed: distinct(10, 40, seed=seed),
     "small window": lambda seed: small_window(20, 10, 0.5, seed=seed),
+    "gangs by domain": lambda seed: gangs_by_domain(32, 16, 10, running=0.5, asked=0.9, seed=seed),
+    "hidden gangs": lambda seed: hidden_gangs(20, seed=seed, planted=IMPOSSIBLE[0]),
     "priority matters": lambda seed: started(workload(Cell(4, 16, 0.95), seed)),
     **{
         rule: lambda seed, rule=rule: rule_at_scale(rule, 80, 60, seed=seed)  # type: ignore[misc]
@@ -63,6 +67,15 @@ def test_a_coarse_backlog_asks_for_more_cores_than_are_free() -> None:
 def test_nearly_distinct_pods_are_as_many_classes() -> None:
     snapshot = distinct(10, 40)
     assert len(compile_problem(snapshot, pending(snapshot)).classes) == 40
+
+
+def test_gangs_by_domain_ask_for_as_much_of_the_cluster_as_was_said() -> None:
+    snapshot = gangs_by_domain(128, 16, 40, running=0.5, asked=0.9)
+    held = sum(dict(pod.requests)["cpu"] for pod in holding(snapshot))
+    asked = sum(dict(pod.spec.requests)["cpu"] for pod in pending(snapshot).pods)
+    there = sum(dict(node.allocatable)["cpu"] for node in snapshot.nodes)
+    assert (held + asked) / there == pytest.approx(0.9, abs=0.05)
+    assert all(2 <= group.min_count <= 64 for group in snapshot.groups)
 
 
 @pytest.mark.parametrize("load", [0.0, 0.5, 0.8])

@@ -1,9 +1,14 @@
 """Gang topology (§C9): a group that asks for one domain is in one domain."""
 
+import numpy as np
+
+from batchsched.constraints.gang import Gang
 from batchsched.constraints.gang_topology import GangTopology
 from batchsched.snapshot.group import PodGroup
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.snapshot import Snapshot
+from batchsched.solver.model import Model
+from batchsched.solver.relax import relax
 from batchsched.testing import verify_constraint
 from tests.builders import HOSTNAME, ZONE, make_node, make_pod, make_replicas, make_snapshot
 from tests.constraints.pairs import allows, drawn, posted
@@ -56,6 +61,21 @@ def test_members_in_no_domain_or_on_their_way_out_pin_nothing() -> None:
 
 def test_a_pinned_group_needs_no_columns() -> None:
     assert posted(GangTopology(), together(make_pod("r", node="b1"), make_pod("p1"))).rows == 0
+
+
+def test_a_gang_that_fits_into_no_domain_is_not_placed_in_fractions_either() -> None:
+    members = make_replicas(3, cpu=3000)
+    model = posted(Gang(), together(*members, min_count=3))
+    assert fractions(model) == 3
+    GangTopology().post(model)
+    assert fractions(model) == 0
+
+
+def fractions(model: Model) -> float:
+    """What can be placed where every count is real."""
+    program = model.freeze()
+    objective = (np.arange(program.width) < program.counts).astype(np.int64)
+    return relax(program, objective, 10.0, deterministic=True).optimum
 
 
 def test_rows_and_check_agree_on_every_placement_of_small_problems() -> None:

@@ -201,6 +201,8 @@ class Cluster:
         index = self.group_index.get(pod.key)
         if index is not None and (required := self.snapshot.groups[index].required_topology):
             keys.append(required)
+        if index is not None and (sliced := self.snapshot.groups[index].slice_topology):
+            keys.append(sliced)
         drivers = {driver for driver, _ in self.storage.attached(pod, node)}
         return (
             (not node.unschedulable or tolerates(pod, CORDON))

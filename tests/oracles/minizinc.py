@@ -14,8 +14,9 @@ from typing import Any
 
 from batchsched.snapshot.allowance import NOTHING, Allowance
 from tests.oracles.cluster import Cluster, Key, Places
+from tests.oracles.dzn import written
 from tests.oracles.evicting import Scene
-from tests.oracles.numbered import Data, written
+from tests.oracles.numbered import Data
 
 MODEL = Path(__file__).resolve().parents[2] / "models" / "placement" / "placement.mzn"
 NEVER_LESS = -(10**6)

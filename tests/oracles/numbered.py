@@ -4,43 +4,20 @@ Numbers things and decides nothing. What a selector selects and where a volume i
 tests/oracles, never by batchsched.feasibility.
 """
 
-import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from math import gcd
 from typing import Any
 
 from batchsched.snapshot.pod import Disk, Pod, TopologySpread
 from tests.oracles.cluster import Stand
+from tests.oracles.dzn import Matrix
 from tests.oracles.evicting import Scene
 from tests.oracles.reading import selected, term_selects
 from tests.oracles.rules import counted, eligible, matches_all
 from tests.oracles.scores import extended, mix, node_score, selects_node
 
 NUMBER_MAX = 2**31 // 2000
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """A two-dimensional array with its index sets."""
-
-    rows: str
-    columns: str
-    cells: list[list[Any]]
-
-
-def written(value: Any) -> str:
-    """A value as MiniZinc reads it."""
-    if isinstance(value, bool | str):
-        return json.dumps(value)
-    if isinstance(value, set):
-        return "{" + ", ".join(map(str, sorted(value))) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(written, value)) + "]"
-    if isinstance(value, Matrix):
-        cells = ", ".join(written(cell) for row in value.cells for cell in row)
-        return f"array2d({value.rows}, {value.columns}, [{cells}])"
-    return str(value)
 
 
 class Data:
@@ -66,8 +43,8 @@ class Data:
     def keys(self) -> dict[str, int]:
         """Topology keys that somebody names, numbered."""
         groups = self.cluster.snapshot.groups
-        asked = {g.required_topology for g in groups} | {g.preferred_topology for g in groups}
-        found = {key for key in asked if key}
+        asked = [(g.required_topology, g.preferred_topology, g.slice_topology) for g in groups]
+        found = {key for keys in asked for key in keys if key}
         for pod in self.pods:
             spec = pod.spec
             found |= {t.topology_key for t in (*spec.affinity, *spec.anti_affinity)}
@@ -93,6 +70,7 @@ class Data:
             | self._terms()
             | self._spreads()
             | self._gangs()
+            | self._slices()
             | self._evictions()
             | self._storage()
             | self._scores()
@@ -272,6 +250,24 @@ class Data:
             "together_members": [{index[key] for key in g.members} for g in wishing],
             "together_key": [self.keys[g.preferred or ""] for g in wishing],
             "together_runners": [{at[s.pod.key] for s in g.running if s.node} for g in wishing],
+        }
+
+    def _slices(self) -> dict[str, Any]:
+        index = {pod.key: i for i, pod in enumerate(self.cluster.pods, start=1)}
+        cluster, domains = self.cluster, range(len(self.values) + 1)
+        about = [cluster.snapshot.groups[cluster.group_index[g.members[0]]] for g in cluster.groups]
+        sliced = [(g, a) for g, a in zip(cluster.groups, about, strict=True) if a.slice_topology]
+        ran = [[self.domain(a.slice_topology or "", s) for s in g.running] for g, a in sliced]
+        return {
+            "sliceds": len(sliced),
+            "sliced_members": [{index[key] for key in g.members} for g, _ in sliced],
+            "sliced_key": [self.keys[a.slice_topology or ""] for _, a in sliced],
+            "sliced_size": [a.slice_size for _, a in sliced],
+            "sliced_running": Matrix(
+                f"1..{len(sliced)}",
+                f"0..{len(self.values)}",
+                [[where.count(d) for d in domains] for where in ran],
+            ),
         }
 
     def _evictions(self) -> dict[str, Any]:

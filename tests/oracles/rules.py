@@ -36,6 +36,7 @@ def broken(cluster: Cluster, places: Places) -> Iterator[str]:
         yield from affinity(cluster, state, stand)
         yield from spread(cluster, state, stand)
     yield from gangs(cluster, places)
+    yield from slices(cluster, places)
     yield from volume_limits(cluster, state)
     yield from volume_binding(cluster, state)
 
@@ -169,6 +170,20 @@ def gangs(cluster: Cluster, places: Places) -> Iterator[str]:
             domains = {s.domain(group.required) for s in group.running} - {None}
             if len(domains) > 1:
                 yield f"C9 {group.members[0]}: members run in {sorted(map(str, domains))}"
+
+
+def slices(cluster: Cluster, places: Places) -> Iterator[str]:
+    """§C16."""
+    for group in cluster.groups:
+        about = cluster.snapshot.groups[cluster.group_index[group.members[0]]]
+        key, placed = about.slice_topology, [m for m in group.members if m in places]
+        if key is None:
+            continue
+        at = [dict(cluster.nodes[places[m]].labels).get(key) for m in placed]
+        ran = [stand.domain(key) for stand in group.running]
+        for domain in sorted({*at}, key=str):
+            if domain is None or (at.count(domain) + ran.count(domain)) % about.slice_size:
+                yield f"C16 {group.members[0]}: slices in {domain}"
 
 
 def volume_limits(cluster: Cluster, state: State) -> Iterator[str]:

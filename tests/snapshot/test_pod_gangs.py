@@ -42,6 +42,38 @@ def koordinator(name: str = "a", least: str = "2", **more: str) -> Raw:
     return member(name, notes={**notes, **{f"{KOORDINATOR}/{key}": more[key] for key in more}})
 
 
+def sliced(name: str, **notes: str) -> Raw:
+    gang = {"batchsched.io/gang": "g", "batchsched.io/min-available": "2"}
+    return member(name, notes=gang | {f"batchsched.io/slice-{key}": notes[key] for key in notes})
+
+
+def test_slices_are_a_key_and_a_size_that_all_members_say() -> None:
+    group = only(snapshot_of(*(sliced(name, topology="rack", size="2") for name in "ab")))
+    assert (group.slice_topology, group.slice_size, group.problem) == ("rack", 2, None)
+
+
+@pytest.mark.parametrize(
+    ("notes", "problem"),
+    [
+        ({"topology": "rack"}, "slice-size is missing; write a whole number from 1"),
+        ({"topology": "rack", "size": "some"}, 'slice-size is "some"; write a whole number from 1'),
+        ({"topology": "rack", "size": "0"}, 'slice-size is "0"; write a whole number from 1'),
+        ({"size": "2"}, "slice-topology is missing; write both or none"),
+    ],
+)
+def test_half_of_what_makes_slices_is_a_mistake_that_is_told(notes: Raw, problem: str) -> None:
+    group = only(snapshot_of(sliced("a", **notes), sliced("b", **notes)))
+    assert problem in (group.problem or "")
+    assert group.slice_topology is None
+
+
+def test_members_that_disagree_about_slices_wait() -> None:
+    group = only(
+        snapshot_of(sliced("a", topology="rack", size="2"), sliced("b", topology="rack", size="3"))
+    )
+    assert "write the same on all pods of the gang" in (group.problem or "")
+
+
 def kueue(name: str, total: str = "3", **spec: Any) -> Raw:
     labels, notes = {f"{KUEUE}/pod-group-name": "g"}, {f"{KUEUE}/pod-group-total-count": total}
     return member(name, labels, notes, **spec)

@@ -17,7 +17,14 @@ from batchsched.solver.incumbent import Incumbent
 from batchsched.solver.model import Model
 from batchsched.solver.places import places_of
 from batchsched.solver.solve import Solution
-from tests.builders import make_node, make_pod, make_snapshot, make_spec, pod_term
+from tests.builders import (
+    make_node,
+    make_pod,
+    make_replicas,
+    make_snapshot,
+    make_spec,
+    pod_term,
+)
 from tests.strategies import random_cluster, snapshot_of
 
 RACK = "topology.kubernetes.io/rack"
@@ -97,3 +104,27 @@ def test_a_gang_gets_the_minimum_of_each_part_before_more_of_the_largest() -> No
     members = [server, *workers]
     placed = _greedy(make_snapshot(_racks(6000), members, groups={group: members}))
     assert sorted(placed) == ["ps", "w-0"]
+
+
+def test_a_gang_in_slices_is_placed_in_whole_ones() -> None:
+    """Four pods would fit into the first rack, but three are a slice."""
+    group = PodGroup(
+        "scheduling.k8s.io", "default", "g", min_count=6, slice_topology=RACK, slice_size=3
+    )
+    members = make_replicas(6, cpu=1000, pod_group="g")
+    placed = _greedy(make_snapshot(_racks(4000, 5000), members, groups={group: members}))
+    assert sorted(placed.values()) == ["n0"] * 3 + ["n1"] * 3
+
+
+def test_who_is_favoured_goes_first() -> None:
+    snapshot = make_snapshot(
+        [make_node(cpu=1000)], [make_pod("a", cpu=1000), make_pod("b", cpu=900)]
+    )
+    model = Model(compile_problem(snapshot, pending(snapshot)))
+    for constraint in default_constraints():
+        constraint.post(model)
+    favoured = model.problem.requests[:, 0] == 900
+    point = Incumbent(model.freeze())
+    Greedy(model, point, Budget(10.0, None), favoured=favoured).complete()
+    placed = model.counts.classes[point.x[: len(model.counts)] > 0]
+    assert favoured[placed].tolist() == [True]
