@@ -31,7 +31,7 @@ class Constraint(Protocol):
 
 
 def default_constraints() -> tuple[Constraint, ...]:
-    """Every rule of this package, in the order of the formulation (C1 to C14).
+    """Every rule of this package, in the order of the formulation (C1 to C15).
 
     Imported when called: whoever only names the protocol needs none of them.
     """
@@ -56,4 +56,5 @@ _DEFAULT = (
     ("volume_binding", "VolumeBinding"),
     ("node_rules", "NodeRules"),
     ("evictions", "Evictions"),
+    ("reservation", "Reservation"),
 )

@@ -19,10 +19,11 @@ from multiprocessing import connection, parent_process
 from multiprocessing.connection import Connection
 from typing import Any
 
+from batchsched.ageing import decide
 from batchsched.daemon.shipping import PROTOCOL, Receiver
 from batchsched.plan.plan import Plan
 from batchsched.profile import Profile
-from batchsched.scheduler import Limits, schedule
+from batchsched.scheduler import Limits
 from batchsched.snapshot.allowance import NOTHING, Allowance
 from batchsched.snapshot.snapshot import Snapshot, Window
 
@@ -71,7 +72,7 @@ class Solver:
     def solve(self, profile: str, snapshot: Snapshot, window: Window) -> Plan:
         """Plan a window, beginning from the plan of the last one of the same profile."""
         terms = self._terms[profile]
-        plan = schedule(
+        plan = decide(
             snapshot,
             window,
             terms.profile,

@@ -71,7 +71,7 @@ def reasons(snapshot: Snapshot) -> Counter[str]:
 
 
 def shape(snapshot: Snapshot) -> dict[str, int]:
-    return {field.name: len(getattr(snapshot, field.name)) for field in fields(Snapshot)}
+    return {field.name: len(getattr(snapshot, field.name) or ()) for field in fields(Snapshot)}
 
 
 def check(folder: Path) -> None:

@@ -1,0 +1,170 @@
+"""Ageing: who has waited too long gets a reservation: the nodes where there is room soonest.
+
+Bounded waiting as EASY backfilling has it, over an integer program. For the first of the window's
+overdue units the cluster is looked at as it will be: everybody who says when they end is gone by
+then, and the unit is placed alone, by the scheduler itself. The earliest moment at which that works
+is found by bisection; where it put the pods then, their room is kept (FORMULATION §C15).
+
+Made anew for each window, from the cluster and the time alone, so there is nothing to remember and
+nothing to clean up. The moment never gets later by what we do: whoever goes to the reserved room is
+gone by then, so the same nodes will do again in the next window. Reads no clock: the window says
+when it closed. Source: Lifka, "The ANL/IBM SP scheduling system", 1995.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from math import inf
+
+from batchsched.plan.plan import Plan
+from batchsched.profile import Profile, Rule
+from batchsched.scheduler import Limits, schedule
+from batchsched.snapshot.allowance import NOTHING, Allowance
+from batchsched.snapshot.ends import end_s, keeps_running
+from batchsched.snapshot.pod import Pod
+from batchsched.snapshot.reservation import Reservation
+from batchsched.snapshot.snapshot import Snapshot, Window, holding, pending
+
+LOOK_SHARE = 0.3
+"""Of the time limit, the most that it may take to look for room; the moment that is found then may
+be later than it could be, which is no worse than a later window."""
+TRY_SHARE = 0.25
+"""Of that, the most for one look: 0.05 to 0.3 s on 10,000 nodes, see ``docs/benchmarks.md``."""
+
+PodKey = tuple[str, str]
+Clock = Callable[[], float]
+Rank = tuple[int, float]
+"""When a pod is gone: (0, its end); or (1, how many pods of its node do not say when they end)."""
+
+
+def decide(  # noqa: PLR0913 -- as ``schedule``
+    snapshot: Snapshot,
+    window: Window,
+    profile: Profile,
+    limits: Limits,
+    clock: Clock,
+    *,
+    allowance: Allowance = NOTHING,
+    before: Plan | None = None,
+) -> Plan:
+    """Keep room for who is overdue, if anybody is, and plan the window; all in the time limit."""
+    start_s = clock()
+    kept = with_reservation(snapshot, window, profile, limits, clock)
+    if window.overdue and not limits.deterministic:
+        left_s = limits.time_limit_s - (clock() - start_s)
+        limits = replace(limits, time_limit_s=max(left_s, 0.0))
+    return schedule(kept, window, profile, limits, clock, allowance=allowance, before=before)
+
+
+def with_reservation(
+    snapshot: Snapshot, window: Window, profile: Profile, limits: Limits, clock: Clock
+) -> Snapshot:
+    """The snapshot with room kept for the first overdue unit that can have any.
+
+    Args:
+        snapshot: The cluster.
+        window: Whose ``overdue`` are looked at, as of ``now_s``.
+        profile: Whose rules hold.
+        limits: Of the window's solve.
+        clock: Monotonic seconds.
+    """
+    if not window.overdue:
+        return snapshot
+    waiting = {pod.key: pod for pod in pending(snapshot).pods}
+    look = _Look(replace(snapshot, reservation=None), window.now_s, profile, limits, clock)
+    for unit in window.overdue:
+        pods = tuple(waiting[key] for key in unit if key in waiting)
+        made = look.reservation(pods) if pods and not look.late() else None
+        if made is not None:
+            return replace(snapshot, reservation=made)
+    return snapshot
+
+
+class _Look:
+    """Looks at the cluster as it will be.
+
+    Args:
+        snapshot: As it is.
+        now_s: The time.
+        profile: Whose rules hold; of tiers only that few nodes are used.
+        limits: Of the window's solve.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, now_s: float, profile: Profile, limits: Limits, clock: Clock
+    ) -> None:
+        """Rank who holds a place by when they are gone."""
+        self._snapshot, self._now_s, self._clock = snapshot, now_s, clock
+        tiers = (Rule(name="packing/fewest-nodes"),)
+        self._profile = profile.model_copy(update={"objectives": tiers})
+        share_s = LOOK_SHARE * limits.time_limit_s
+        self._limits = replace(limits, time_limit_s=TRY_SHARE * share_s)
+        self._until_s = inf if limits.deterministic else clock() + share_s
+        self._gone = dict(gone_by(holding(snapshot), now_s))
+        self._moments: list[Rank] = sorted(set(self._gone.values()))
+
+    def late(self) -> bool:
+        """Whether looking has taken all of its time."""
+        return self._clock() > self._until_s
+
+    def reservation(self, pods: tuple[Pod, ...]) -> Reservation | None:
+        """The room that some pods have soonest; ``None`` where they never fit."""
+        found: dict[int, Mapping[PodKey, str]] = {}
+
+        def fits(moment: int) -> bool:
+            found[moment] = self._places(pods, moment)
+            return bool(found[moment])
+
+        # Moment m is when the first m are over: 0 is now.
+        last = len(self._moments)
+        if not fits(last):
+            return None
+        first, best = (0, last) if last and not fits(0) else (-1, 0)
+        while best - first > 1 and not self.late():
+            middle = (first + best) // 2
+            first, best = (first, middle) if fits(middle) else (middle, best)
+        return self._reserved(pods, best, found.get(best, {}))
+
+    def _places(self, pods: tuple[Pod, ...], moment: int) -> Mapping[PodKey, str]:
+        """Where the pods go, alone, when the first so many moments are over."""
+        over = set(self._moments[:moment])
+        staying = tuple(p for p in self._snapshot.pods if self._gone.get(p.key) not in over)
+        then = replace(self._snapshot, pods=staying)
+        plan = schedule(then, Window(pods), self._profile, self._limits, self._clock)
+        return {(b.namespace, b.name): b.node for b in plan.bindings}
+
+    def _reserved(
+        self, pods: tuple[Pod, ...], moment: int, places: Mapping[PodKey, str]
+    ) -> Reservation:
+        """What these places take of each node."""
+        kind, end = self._moments[moment - 1] if moment else (0, self._now_s)
+        taken: dict[str, Counter[str]] = {}
+        for pod in pods:
+            if pod.key in places:
+                amounts = {**dict(pod.spec.requests), "pods": 1}
+                taken.setdefault(places[pod.key], Counter()).update(amounts)
+        return Reservation(
+            pods=tuple(sorted(pod.key for pod in pods)),
+            priority=max(pod.spec.priority for pod in pods),
+            at_s=self._now_s,
+            until_s=None if kind else end,
+            nodes=tuple((name, tuple(sorted(taken[name].items()))) for name in sorted(taken)),
+        )
+
+
+def gone_by(pods: Iterable[Pod], now_s: float) -> Iterable[tuple[PodKey, Rank]]:
+    """When each pod is gone that ever is.
+
+    Who does not say when comes after all who do; and of nodes that can only be waited for, those
+    come first that the fewest pods have to leave.
+    """
+    silent: dict[str | None, list[PodKey]] = {}
+    for pod in pods:
+        end = end_s(pod, now_s)
+        if end is not None:
+            yield pod.key, (0, end)
+        elif not keeps_running(pod):
+            silent.setdefault(pod.node, []).append(pod.key)
+    for keys in silent.values():
+        yield from ((key, (1, float(len(keys)))) for key in keys)
