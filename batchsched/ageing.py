@@ -5,14 +5,17 @@ overdue units the cluster is looked at as it will be: everybody who says when th
 then, and the unit is placed alone, by the scheduler itself. The earliest moment at which that works
 is found by bisection; where it put the pods then, their room is kept (FORMULATION §C15).
 
-Made anew for each window, from the cluster and the time alone, so there is nothing to remember and
-nothing to clean up. The moment never gets later by what we do: whoever goes to the reserved room is
-gone by then, so the same nodes will do again in the next window. Reads no clock: the window says
-when it closed. Source: Lifka, "The ANL/IBM SP scheduling system", 1995.
+Made anew for each window from the cluster and the time, so there is nothing to clean up. The moment
+never gets later by what we do: whoever goes to the reserved room is gone by then, so the same nodes
+will do again in the next window. Only where nobody knows when, one choice could follow another and
+none be free in the end: there the nodes of the window before are kept, if they will do still.
+
+Reads no clock: the window says when it closed. Source: Lifka, "The ANL/IBM SP scheduling system",
+1995.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from math import inf
 
@@ -46,10 +49,11 @@ def decide(  # noqa: PLR0913 -- as ``schedule``
     *,
     allowance: Allowance = NOTHING,
     before: Plan | None = None,
+    earlier: Reservation | None = None,
 ) -> Plan:
     """Keep room for who is overdue, if anybody is, and plan the window; all in the time limit."""
     start_s = clock()
-    kept = with_reservation(snapshot, window, profile, limits, clock)
+    kept = with_reservation(snapshot, window, profile, limits, clock, earlier)
     if window.overdue and not limits.deterministic:
         left_s = limits.time_limit_s - (clock() - start_s)
         limits = replace(limits, time_limit_s=max(left_s, 0.0))
@@ -57,7 +61,12 @@ def decide(  # noqa: PLR0913 -- as ``schedule``
 
 
 def with_reservation(
-    snapshot: Snapshot, window: Window, profile: Profile, limits: Limits, clock: Clock
+    snapshot: Snapshot,
+    window: Window,
+    profile: Profile,
+    limits: Limits,
+    clock: Clock,
+    earlier: Reservation | None = None,
 ) -> Snapshot:
     """The snapshot with room kept for the first overdue unit that can have any.
 
@@ -67,6 +76,7 @@ def with_reservation(
         profile: Whose rules hold.
         limits: Of the window's solve.
         clock: Monotonic seconds.
+        earlier: What was kept in the window before, by whoever remembers.
     """
     if not window.overdue:
         return snapshot
@@ -74,7 +84,7 @@ def with_reservation(
     look = _Look(replace(snapshot, reservation=None), window.now_s, profile, limits, clock)
     for unit in window.overdue:
         pods = tuple(waiting[key] for key in unit if key in waiting)
-        made = look.reservation(pods) if pods and not look.late() else None
+        made = look.reservation(pods, earlier) if pods and not look.late() else None
         if made is not None:
             return replace(snapshot, reservation=made)
     return snapshot
@@ -108,7 +118,9 @@ class _Look:
         """Whether looking has taken all of its time."""
         return self._clock() > self._until_s
 
-    def reservation(self, pods: tuple[Pod, ...]) -> Reservation | None:
+    def reservation(
+        self, pods: tuple[Pod, ...], earlier: Reservation | None = None
+    ) -> Reservation | None:
         """The room that some pods have soonest; ``None`` where they never fit."""
         found: dict[int, Mapping[PodKey, str]] = {}
 
@@ -124,13 +136,22 @@ class _Look:
         while best - first > 1 and not self.late():
             middle = (first + best) // 2
             first, best = (first, middle) if fits(middle) else (middle, best)
-        return self._reserved(pods, best, found.get(best, {}))
+        made = self._reserved(pods, best, found.get(best, {}))
+        if made.until_s is not None or earlier is None or earlier.pods != made.pods:
+            return made
+        again = self._places(pods, last, {name for name, _ in earlier.nodes})
+        return self._reserved(pods, last, again) if again else made
 
-    def _places(self, pods: tuple[Pod, ...], moment: int) -> Mapping[PodKey, str]:
-        """Where the pods go, alone, when the first so many moments are over."""
+    def _places(
+        self, pods: tuple[Pod, ...], moment: int, among: Collection[str] | None = None
+    ) -> Mapping[PodKey, str]:
+        """Where the pods go, alone, when the first so many moments are over; on some nodes only."""
         over = set(self._moments[:moment])
         staying = tuple(p for p in self._snapshot.pods if self._gone.get(p.key) not in over)
-        then = replace(self._snapshot, pods=staying)
+        nodes = self._snapshot.nodes
+        if among is not None:
+            nodes = tuple(node for node in nodes if node.name in among)
+        then = replace(self._snapshot, pods=staying, nodes=nodes)
         plan = schedule(then, Window(pods), self._profile, self._limits, self._clock)
         return {(b.namespace, b.name): b.node for b in plan.bindings}
 

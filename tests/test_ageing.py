@@ -98,6 +98,17 @@ def test_where_nobody_says_when_they_end_the_nodes_that_fewest_have_to_leave_are
     assert made.until_s is None
 
 
+def test_where_nobody_says_when_the_nodes_of_the_window_before_are_kept_on() -> None:
+    there = [running("a", "n1"), running("b1", "n2", cpu=1000), running("b2", "n2", cpu=1000)]
+    pod = members(1)
+    snapshot = make_snapshot([make_node("n1"), make_node("n2")], [*there, *pod])
+    earlier = Reservation((pod[0].key,), 0, 0.0, None, (("n2", (("cpu", 4000), ("pods", 1))),))
+    window = waiting(snapshot, pod)
+    for before, name in ((None, "n1"), (earlier, "n2"), (replace(earlier, pods=()), "n1")):
+        kept = with_reservation(snapshot, window, Profile(), LIMITS, lambda: 0.0, before)
+        assert nodes_of(kept.reservation) == [name]
+
+
 def test_who_says_when_it_ends_comes_before_who_does_not() -> None:
     there = [running("a", "n1"), running("b", "n2", "24h")]
     pod = members(1)

@@ -108,7 +108,17 @@ def solver(
     """
 
     def policy(snapshot: Snapshot, window: Window, before: Plan | None = None) -> Plan:
-        return decide(snapshot, window, profile, limits, clock, allowance=allowance, before=before)
+        made = before.reservation if before is not None else None
+        return decide(
+            snapshot,
+            window,
+            profile,
+            limits,
+            clock,
+            allowance=allowance,
+            before=before,
+            earlier=made.meant() if made is not None else None,
+        )
 
     return policy
 
