@@ -14,11 +14,16 @@ Reads no clock: the window says when it closed. Source: Lifka, "The ANL/IBM SP s
 1995.
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from math import inf
 
+import numpy as np
+
+from batchsched.feasibility.crowd import Crowd
+from batchsched.feasibility.resources import PODS, held, table
 from batchsched.plan.plan import Plan
 from batchsched.profile import Profile, Rule
 from batchsched.scheduler import Limits, schedule
@@ -111,8 +116,18 @@ class _Look:
         share_s = LOOK_SHARE * limits.time_limit_s
         self._limits = replace(limits, time_limit_s=TRY_SHARE * share_s)
         self._until_s = inf if limits.deterministic else clock() + share_s
-        self._gone = dict(gone_by(holding(snapshot), now_s))
+        holders = holding(snapshot)
+        self._gone = dict(gone_by(holders, now_s))
         self._moments: list[Rank] = sorted(set(self._gone.values()))
+        self._crowd = Crowd(holders)
+        index = {node.name: n for n, node in enumerate(snapshot.nodes)}
+        number = {moment: m for m, moment in enumerate(self._moments, start=1)}
+        never = len(number) + 1
+        nodes = [index.get(pod.node or "", -1) for pod in holders]
+        gone = (self._gone.get(pod.key) for pod in holders)
+        moments = [never if each is None else number[each] for each in gone]
+        self._node_of = np.array(nodes, dtype=np.int64)
+        self._moment_of = np.array(moments, dtype=np.int64)
 
     def late(self) -> bool:
         """Whether looking has taken all of its time."""
@@ -129,10 +144,14 @@ class _Look:
             return bool(found[moment])
 
         # Moment m is when the first m are over: 0 is now.
-        last = len(self._moments)
-        if not fits(last):
+        first, last = self._first_by_room(pods), len(self._moments)
+        if first > last:
             return None
-        first, best = (0, last) if last and not fits(0) else (-1, 0)
+        best = first
+        if not fits(first):
+            best = last
+            if first == last or not fits(last):
+                return None
         while best - first > 1 and not self.late():
             middle = (first + best) // 2
             first, best = (first, middle) if fits(middle) else (middle, best)
@@ -141,6 +160,41 @@ class _Look:
             return made
         again = self._places(pods, last, {name for name, _ in earlier.nodes})
         return self._reserved(pods, last, again) if again else made
+
+    def _first_by_room(self, pods: tuple[Pod, ...]) -> int:
+        """The moment before which room alone keeps the unit out; past the last where it always does.
+
+        A count over arrays: it spares solves on the moments before, and all of them for pods that
+        no node could hold.
+        """
+        kinds, need = Counter(pod.spec.requests for pod in pods), self._need(pods)
+        resources = sorted({name for requests in kinds for name, _ in requests} - {PODS})
+        nodes = self._snapshot.nodes
+        allocatable = table([node.allocatable for node in nodes], (*resources, PODS))
+
+        def may_fit(moment: int) -> bool:
+            of_node = np.where(self._moment_of <= moment, -1, self._node_of)
+            there = np.bincount(of_node[of_node >= 0], minlength=len(nodes))
+            free = allocatable - np.column_stack(
+                [held(self._crowd, of_node, resources, len(nodes)), there]
+            )
+            found = 0
+            for requests, count in kinds.items():
+                asked = table([(*requests, (PODS, 1))], (*resources, PODS))[0]
+                most = np.maximum(free[:, asked > 0], 0) // asked[asked > 0]
+                found += min(count, int(most.min(axis=1).sum()))
+            return found >= need
+
+        return bisect_left(range(len(self._moments) + 1), 1, key=may_fit)
+
+    def _need(self, pods: tuple[Pod, ...]) -> int:
+        """How many of a unit must be placed if one is."""
+        group_of = dict(self._snapshot.group_of)
+        index = group_of.get(pods[0].key)
+        if index is None:
+            return 1
+        running = sum(group_of.get(p.key) == index and not p.deleting for p in self._crowd)
+        return max(1, self._snapshot.groups[index].min_count - running)
 
     def _places(
         self, pods: tuple[Pod, ...], moment: int, among: Collection[str] | None = None
