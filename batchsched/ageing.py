@@ -162,7 +162,7 @@ class _Look:
         return self._reserved(pods, last, again) if again else made
 
     def _first_by_room(self, pods: tuple[Pod, ...]) -> int:
-        """The moment before which room alone keeps the unit out; past the last where it always does.
+        """The moment before which room alone keeps the unit out; past the last where that is all.
 
         A count over arrays: it spares solves on the moments before, and all of them for pods that
         no node could hold.
