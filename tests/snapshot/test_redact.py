@@ -22,7 +22,7 @@ from tests.snapshot.manifests import EXPORTS
 
 CASES = Path(__file__).resolve().parents[2] / "models" / "cases"
 NAMES = sorted(path.name for path in CASES.iterdir() if path.is_dir())
-RESERVED = "0093-room-kept-for-a-gang-that-waits"
+RESERVED = "0115-room-kept-for-a-gang-that-waits"
 """Its reservation is ours, and none that a live cluster has: redacting leaves it out."""
 FOLDERS = (
     "02-kurl-sbctl",
