@@ -15,8 +15,9 @@ import numpy.typing as npt
 from batchsched.constraints import Constraint
 from batchsched.feasibility.compile import compile_problem
 from batchsched.feasibility.counting import most_placed
-from batchsched.feasibility.explain import GROUP, TOGETHER, explain
-from batchsched.feasibility.problem import Problem
+from batchsched.feasibility.explain import GROUP, RESERVED, TOGETHER, explain
+from batchsched.feasibility.problem import PodClass, Problem
+from batchsched.feasibility.reserved import HeldBack
 from batchsched.feasibility.running import leavers
 from batchsched.feasibility.shortlist import crowded, shortlisted
 from batchsched.feasibility.thinning import thinned
@@ -324,10 +325,9 @@ def _tier(result: TierResult, score: int, *, exact: bool) -> PlanTier:
 def _reasons(problem: Problem, outcome: Outcome) -> dict[PodKey, Why]:
     """Why each pod without a place has none: set aside, or no room in the final state."""
     reasons = {e.pod.key: Why(e.reason, e.message) for e in problem.excluded}
+    kept_off = HeldBack(problem.snapshot.reservation)
     held_back = {
-        pod.key: GROUP
-        if c.group is not None and problem.gangs[c.group].group.min_count
-        else TOGETHER
+        pod.key: _why_together(problem, c, kept_off)
         for c in problem.classes
         if c.waits
         for pod in c.pods
@@ -338,3 +338,10 @@ def _reasons(problem: Problem, outcome: Outcome) -> dict[PodKey, Why]:
         problem.snapshot, outcome.placements, left, held_back, evictions=outcome.evictions
     )
     return reasons | {key: Why(message=message) for key, message in messages.items()}
+
+
+def _why_together(problem: Problem, pods: PodClass, kept_off: HeldBack) -> str:
+    """Why pods are not on nodes that would take one of them."""
+    if pods.group is not None and problem.gangs[pods.group].group.min_count:
+        return GROUP
+    return RESERVED if kept_off(pods.pods[0]) else TOGETHER

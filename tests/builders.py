@@ -112,12 +112,13 @@ def make_snapshot(
     group_of = {
         pod.key: index[group] for group, members in (groups or {}).items() for pod in members
     }
+    more: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
     return Snapshot(
         nodes=tuple(sorted(nodes, key=lambda node: node.name)),
         pods=tuple(sorted(pods, key=lambda pod: pod.key)),
         groups=tuple(ordered),
         group_of=tuple(sorted(group_of.items())),
-        **{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()},
+        **more,
     )
 
 

@@ -25,7 +25,7 @@ PACKAGES = [
     "feasibility",
     "snapshot",
 ]
-MODULES = ["__main__", "testing", "scheduler", "cycle", "profile"]
+MODULES = ["__main__", "testing", "ageing", "scheduler", "cycle", "profile"]
 
 
 def contracts(folder: Path) -> subprocess.CompletedProcess[str]:

@@ -26,7 +26,7 @@ def cited(path: Path) -> set[str]:
 def test_sections_are_numbered_without_gaps() -> None:
     constraints = [number for number in SECTIONS if number.startswith("C")]
     objectives = [number for number in SECTIONS if number.startswith("O")]
-    assert constraints == [f"C{i}" for i in range(1, 16)]
+    assert constraints == [f"C{i}" for i in range(1, 17)]
     assert objectives == [f"O{i}" for i in range(1, 7)]
 
 

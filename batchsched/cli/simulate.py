@@ -47,6 +47,14 @@ ALL = "all"
     "--deterministic", is_flag=True, help="The same run each time: one worker, counted work."
 )
 @click.option(
+    "--ageing",
+    "ageing_windows",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Solver: keep room for who was passed over in N windows; default: never.",
+)
+@click.option(
     "--arrivals",
     type=click.Choice(["drawn", "recorded", "backlog"]),
     default="drawn",

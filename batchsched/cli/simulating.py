@@ -55,6 +55,7 @@ class Options:
     time_limit: float
     workers: int | None
     deterministic: bool
+    ageing_windows: int
     arrivals: str
     load: float
     span_s: float
@@ -83,7 +84,8 @@ def run(options: Options) -> None:
     trace = any(name.lower().endswith(".csv") for name, _ in files)
     scenario = _trace(files, options) if trace else load_workload(files, options.seed)
     window_s = options.window_s or (TRACE_WINDOW_S if trace else None)
-    scenario = with_timing(scenario, window_s=window_s)
+    ageing_windows = options.ageing_windows
+    scenario = with_timing(scenario, window_s=window_s, ageing_windows=ageing_windows)
     chosen = load_profile(options.profile or (TRACE_PROFILE if trace else None))
     output = Path(options.output) if options.output else None
     shared = _Shared(chosen, limits, options.seed, output)

@@ -56,5 +56,6 @@ _DEFAULT = (
     ("volume_binding", "VolumeBinding"),
     ("node_rules", "NodeRules"),
     ("evictions", "Evictions"),
+    ("reservation", "Reservation"),
     ("gang_slices", "GangSlices"),
 )

@@ -23,12 +23,15 @@ class Solve:
     """Solve for these pods, sorted by key, by a profile (named for their scheduler).
 
     ``closed_by`` says why now: ``idle``, ``max``, ``pods``, or ``partial`` (a gang to be finished).
+    ``overdue`` are gangs and single pods that were passed over too often, whoever's they are: first
+    whom to keep room for.
     """
 
     window: int
     pods: tuple[PodKey, ...]
     closed_by: str
     profile: str = ""
+    overdue: tuple[tuple[PodKey, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
 """The machine: what it answers to each event; ``table`` says when it does which."""
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from math import inf
 
+from batchsched.cycle.ageing import with_overdue
 from batchsched.cycle.events import (
     BindFailed,
     Bound,
@@ -237,8 +239,8 @@ class Cycle:
             elif members := self.queue.ready_members(group):
                 return [*instructions, self._solve(members, "partial", now_s)]
         if reason := self._closed_by(now_s):
-            pods = self.queue.take(self.timing.window_pods_max)
-            instructions.append(self._solve(pods, reason, now_s))
+            pods, late = with_overdue(self.queue, self.queue.take(self.timing.window_pods_max))
+            instructions.append(replace(self._solve(pods, reason, now_s), overdue=late))
         return instructions
 
     def _closed_by(self, now_s: float) -> str | None:
@@ -252,10 +254,8 @@ class Cycle:
         return "idle" if now_s >= queue.last_s + timing.window_idle_s else None
 
     def _closes_s(self) -> float:
-        return min(
-            self.queue.opened_s + self.timing.window_max_s,
-            self.queue.last_s + self.timing.window_idle_s,
-        )
+        queue, timing = self.queue, self.timing
+        return min(queue.opened_s + timing.window_max_s, queue.last_s + timing.window_idle_s)
 
     def _solve(self, pods: Iterable[PodKey], closed_by: str, now_s: float) -> Solve:
         self.window += 1

@@ -4,7 +4,7 @@ Gangs move as one: below its minimum of created members a gang waits (without bl
 when one resting member is woken all are. What to do with who is where is the machine's business.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from heapq import heapify, heappop, heappush
@@ -236,7 +236,7 @@ class Queue:
         units: dict[object, list[PodKey]] = {}
         for key in self.ready:
             units.setdefault(self.entries[key].group or key, []).append(key)
-        ranked = sorted(units.values(), key=self._rank)
+        ranked = sorted(units.values(), key=self.rank)
         profile = self.profile(ranked[0])
         chosen: list[PodKey] = []
         for unit in ranked:
@@ -244,6 +244,11 @@ class Queue:
             if fits and self.profile(unit) == profile:
                 chosen += unit
         return chosen
+
+    def rank(self, unit: Sequence[PodKey]) -> tuple[int, float, PodKey]:
+        """Who comes first: the highest priority, then who waits longest."""
+        entries = [self.entries[key] for key in unit]
+        return -max(e.priority for e in entries), min(e.since_s for e in entries), min(unit)
 
     def profile(self, keys: Iterable[PodKey]) -> str:
         """The profile of pods that are decided together."""
@@ -370,7 +375,3 @@ class Queue:
     def _still_rests(self, until_s: float, key: PodKey) -> bool:
         entry = self.entries.get(key)
         return entry is not None and entry.place is Place.RESTING and entry.not_before_s == until_s
-
-    def _rank(self, unit: list[PodKey]) -> tuple[int, float, PodKey]:
-        entries = [self.entries[key] for key in unit]
-        return -max(e.priority for e in entries), min(e.since_s for e in entries), min(unit)

@@ -24,6 +24,11 @@ class Timing:
     """Whether they are deleted at all (``onPartial: Release``), or waited for (``Complete``)."""
     victims_leave_within_s: float = 120.0
     """How long a node is kept for pods whose victims are leaving: four times the usual grace."""
+    ageing_windows: int = 0
+    """Whoever was passed over in so many windows is overdue: room is kept for the first of them. 0:
+    nobody ever is, because what it costs depends on ends that only the pods can tell."""
+    overdue_max: int = 8
+    """How many of those are named to a solve: the first may fit nowhere, whoever leaves."""
     story_entries_max: int = 40
     """What is remembered of one pod..."""
     story_pods_max: int = 50_000

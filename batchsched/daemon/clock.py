@@ -1,8 +1,8 @@
 """The clocks of the process: one that decides, and one that people read.
 
 The first never goes back and is all that any decision is made by. The wall clock may jump, so it is
-only ever written down: in logs, in the Lease, in events, in metrics that compare it with a pod's
-time of creation.
+only ever written down, in logs, in the Lease, in events, or compared with what others wrote: when a
+pod was created, and when it started.
 """
 
 import time
@@ -24,11 +24,3 @@ class SystemClock:
         """The time as Kubernetes writes it where it counts microseconds."""
         moment = datetime.fromtimestamp(self.wall_s(), UTC)
         return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def seconds_of(written: str) -> float | None:
-    """A time as Kubernetes writes it, in seconds since 1970; None if it is none."""
-    try:
-        return datetime.fromisoformat(written).timestamp()
-    except ValueError:
-        return None

@@ -138,6 +138,13 @@ class GangSettings(_Strict):
     on_partial: Literal["Release", "Complete"] = "Release"
 
 
+class AgeingSettings(_Strict):
+    """Who has waited so long that room is kept for them."""
+
+    after_windows: Annotated[int, Field(ge=0, le=1_000_000)] = Timing().ageing_windows
+    """How many windows pass somebody over before; 0: room is kept for nobody."""
+
+
 class SchedulerProfile(_Strict):
     """One scheduler, as pods name it, and how its pods are placed."""
 
@@ -197,6 +204,7 @@ class SchedulerConfiguration(_Strict):
     pod_initial_backoff_seconds: Annotated[int, Field(ge=1, le=86_400)] = 1
     pod_max_backoff_seconds: Annotated[int, Field(ge=1, le=86_400)] = 300
     gang: GangSettings = GangSettings()
+    ageing: AgeingSettings = AgeingSettings()
     profiles: Annotated[tuple[SchedulerProfile, ...], Field(min_length=1, strict=False)] = (
         SchedulerProfile(),
     )
@@ -228,6 +236,7 @@ class SchedulerConfiguration(_Strict):
             backoff_max_s=float(self.pod_max_backoff_seconds),
             gang_complete_within_s=self.gang.complete_within,
             gang_release=self.gang.on_partial == "Release",
+            ageing_windows=self.ageing.after_windows,
         )
 
 
@@ -237,6 +246,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "window": WindowSettings,
     "solve": SolveSettings,
     "gang": GangSettings,
+    "ageing": AgeingSettings,
     "profiles": SchedulerProfile,
     "constraints": Rule,
     "objectives": Rule,

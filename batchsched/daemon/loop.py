@@ -7,7 +7,7 @@ while it is bound; what was written but not yet shown by a watch is not given aw
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from batchsched.cycle import (
     Announce,
@@ -35,8 +35,8 @@ from batchsched.cycle import (
 from batchsched.daemon.assumed import Assumed
 from batchsched.daemon.binder import NO_VOLUMES, Binder, Volumes, deletions
 from batchsched.daemon.ports import (
-    Clock,
     Cluster,
+    DatedClock,
     NominateWrite,
     Planner,
     Recorder,
@@ -68,7 +68,7 @@ class Ports:
     """Everything outside."""
 
     cluster: Cluster
-    clock: Clock
+    clock: DatedClock
     planner: Planner
     recorder: Recorder
     rules: Rules
@@ -236,8 +236,8 @@ class Loop:
         if self._open is not None:
             self._close()
         snapshot, wanted = self._snapshot(), set(solve.pods)
-        waiting = (p for p in snapshot.pods if p.key in wanted and is_pending(p, ()))
-        pods = Window(tuple(waiting))
+        waiting = tuple(p for p in snapshot.pods if p.key in wanted and is_pending(p, ()))
+        pods = Window(waiting, solve.overdue, self._ports.clock.wall_s())
         self._open = _Open(solve, self._ports.clock.now_s(), snapshot, pods)
         self._ports.planner.start(solve.window, solve.profile, snapshot, pods)
 
@@ -265,6 +265,8 @@ class Loop:
         if solved.plan is None:
             now.failure = solved.failure or "no plan"
             return SolveFailed(solved.window, now.failure)
+        if solved.plan.reservation is not None:
+            now.snapshot = replace(now.snapshot, reservation=solved.plan.reservation.meant())
         rules = self._ports.rules(now.solve.profile)
         violations = verify(solved.plan, now.snapshot, now.pods, rules)
         if violations:
@@ -292,6 +294,7 @@ class Loop:
         if plan is None or newest is now.snapshot:
             return {}
         evictions = {(each.namespace, each.name): each.to for each in plan.evictions}
+        newest = replace(newest, reservation=now.snapshot.reservation)
         found = outdated(units, evictions, newest, rules, plan.allowance.meant())
         ended_s = self._ports.clock.now_s()
         self._recheck_at_s = ended_s + max(RECHECK_EVERY_S, 4 * (ended_s - began_s))

@@ -121,6 +121,14 @@ class Clock(Protocol):
         ...
 
 
+class DatedClock(Clock, Protocol):
+    """A clock that also knows what others write on what they do."""
+
+    def wall_s(self) -> float:
+        """Give the time of day, in seconds since 1970, by which API objects are stamped."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Solved:
     """What became of a solve."""

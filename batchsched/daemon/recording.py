@@ -9,7 +9,7 @@ from collections.abc import Collection
 from typing import Protocol
 
 from batchsched.cycle import Announce, PodKey
-from batchsched.daemon.clock import SystemClock, seconds_of
+from batchsched.daemon.clock import SystemClock
 from batchsched.daemon.metrics import Metrics
 from batchsched.daemon.ports import (
     Answer,
@@ -22,6 +22,7 @@ from batchsched.daemon.ports import (
 from batchsched.daemon.records import Records
 from batchsched.daemon.translation import SOLVE_ID
 from batchsched.plan.plan import Plan
+from batchsched.snapshot.ends import seconds_of
 from batchsched.snapshot.group import PodGroup
 from batchsched.snapshot.snapshot import Snapshot, Window
 

@@ -31,6 +31,8 @@ class Parcel:
     came: tuple[tuple[Pod, ...], tuple[Node, ...]]
     others: Mapping[str, Any]
     window: tuple[PodKey, ...]
+    told: tuple[tuple[tuple[PodKey, ...], ...], float]
+    """What else the window says."""
 
 
 class Sender:
@@ -54,6 +56,7 @@ class Sender:
                 if (value := getattr(snapshot, name)) is not getattr(sent, name)
             },
             window=tuple(pod.key for pod in window.pods),
+            told=(window.overdue, window.now_s),
         )
         return pickle.dumps(parcel, PROTOCOL)
 
@@ -84,7 +87,8 @@ class Receiver:
                 nodes=tuple(self._nodes[name] for name in sorted(self._nodes)),
                 **parcel.others,
             )
-            return self._snapshot, Window(tuple(self._pods[key] for key in parcel.window))
+            pods = tuple(self._pods[key] for key in parcel.window)
+            return self._snapshot, Window(pods, *parcel.told)
 
     def _sharing(self, pods: tuple[Pod, ...]) -> Iterator[Pod]:
         """The pods, each with the one object that stands for its spec."""

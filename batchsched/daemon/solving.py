@@ -19,11 +19,13 @@ from multiprocessing import connection, parent_process
 from multiprocessing.connection import Connection
 from typing import Any
 
+from batchsched.ageing import decide
 from batchsched.daemon.shipping import PROTOCOL, Receiver
 from batchsched.plan.plan import Plan
 from batchsched.profile import Profile
-from batchsched.scheduler import Limits, schedule
+from batchsched.scheduler import Limits
 from batchsched.snapshot.allowance import NOTHING, Allowance
+from batchsched.snapshot.reservation import Reservation  # noqa: TC001 -- beside its siblings
 from batchsched.snapshot.snapshot import Snapshot, Window
 
 
@@ -67,11 +69,13 @@ class Solver:
         """Have solved nothing yet."""
         self._terms, self._limits, self._clock = terms, effort.limits(), clock
         self._before: dict[str, Plan] = {}
+        self._kept: Reservation | None = None
+        """What was kept last, whoever's window that was."""
 
     def solve(self, profile: str, snapshot: Snapshot, window: Window) -> Plan:
         """Plan a window, beginning from the plan of the last one of the same profile."""
         terms = self._terms[profile]
-        plan = schedule(
+        plan = decide(
             snapshot,
             window,
             terms.profile,
@@ -79,7 +83,10 @@ class Solver:
             self._clock,
             allowance=terms.allowance,
             before=self._before.get(profile),
+            earlier=self._kept,
         )
+        if plan.reservation is not None:
+            self._kept = plan.reservation.meant()
         self._before[profile] = plan
         return plan
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from batchsched.feasibility.crowd import Crowd
 from batchsched.feasibility.problem import PodClass
+from batchsched.feasibility.reserved import HeldBack
 from batchsched.feasibility.selection import NamespaceLabels
 from batchsched.snapshot.labels import IN, NOT_IN, LabelSelector, Pairs, selects
 from batchsched.snapshot.pod import Pod, PodAffinityTerm, PodSpec
@@ -61,10 +62,12 @@ def pod_classes(
     ordered = tuple(pods)
     grouped: dict[object, list[Pod]] = {}
     key_of = _Keys(snapshot, ordered)
+    held_back = HeldBack(snapshot.reservation)
     for pod in ordered:
         group = group_of.get((pod.namespace, pod.name))
         more = (pod.namespace, pod.labels, pod.annotations) if whole else ()
         more = (*more, pod.spec.preemption_never) if preemption else more
+        more = (*more, held_back(pod)) if held_back else more
         part = part_of.get((pod.namespace, pod.name)) if part_of else None
         grouped.setdefault((key_of(pod), group, part, more), []).append(pod)
     return tuple(
@@ -88,7 +91,13 @@ class _Keys:
         """Everything that matters of the pod, hashable."""
         known = self._spec_of.get(id(pod.spec))
         if known is None:
-            plain = replace(pod.spec, scheduler_name="", pod_group=None, preemption_never=False)
+            plain = replace(
+                pod.spec,
+                scheduler_name="",
+                pod_group=None,
+                preemption_never=False,
+                deadline_s=None,
+            )
             spec = self._specs.setdefault(plain, len(self._specs))
             known = self._spec_of[id(pod.spec)] = (spec, _is_one_of_a_kind(pod.spec))
         labels = self._labels.get(pod.labels)

@@ -22,6 +22,7 @@ PodKey = tuple[str, str]
 TOGETHER = "node(s) were ruled out together with other pods"
 """Of nodes that would take the pod alone, but with it break what other pods may ask for."""
 GROUP = "node(s) had no room for the whole PodGroup"
+RESERVED = "node(s) kept their room for pods that have waited longer"
 
 
 def unschedulable_message(

@@ -129,7 +129,8 @@ class Store:
         self._settle()
         if self._snapshot is None:
             groups, group_of = self._membership.index()
-            fields = {field: self._fields[kind].all() for field, kind in FIELDS.items()}
+            nouns = ((field, self._fields[kind].all()) for field, kind in FIELDS.items())
+            fields: dict[str, Any] = dict(nouns)
             self._snapshot = Snapshot(
                 pods=self._pods.all(), groups=groups, group_of=group_of, **fields
             )

@@ -32,6 +32,9 @@ def consistency(
     yield from _sorted(plan)
     yield from _groups(plan, state, window)
     yield from _tiers(plan.tiers, values)
+    made = plan.reservation.meant() if plan.reservation is not None else None
+    if made != state.snapshot.reservation:
+        yield _violation("its reservation is not that of the snapshot")
     if plan.status != status_of(plan.tiers):
         yield _violation(f"status is {plan.status}, but the tiers say {status_of(plan.tiers)}")
 

@@ -15,6 +15,7 @@ from batchsched.plan.plan import (
     Plan,
     PlanAllowance,
     PlanPodGroup,
+    PlanReservation,
     PlanSnapshot,
     PlanSolver,
     PlanTier,
@@ -42,6 +43,7 @@ class Decision:
 
     snapshot: PlanSnapshot
     allowance: PlanAllowance
+    reservation: PlanReservation | None
     bindings: tuple[Binding, ...]
     evictions: tuple[Eviction, ...]
     unplaced: tuple[Unplaced, ...]
@@ -52,6 +54,7 @@ class Decision:
         return Plan(
             snapshot=self.snapshot,
             allowance=self.allowance,
+            reservation=self.reservation,
             status=status_of(tuple(tiers)),
             tiers=tuple(tiers),
             bindings=self.bindings,
@@ -76,6 +79,7 @@ def diff(
     snapshot = state.snapshot
     group_of = {key: snapshot.groups[index].name for key, index in snapshot.group_of}
     pods = {pod.key: pod for pod in window.pods}
+    made = snapshot.reservation
     messages = {key: why.message for key, why in reasons.items()}
     return Decision(
         snapshot=PlanSnapshot(
@@ -85,6 +89,7 @@ def diff(
             pending=len(window.pods),
         ),
         allowance=PlanAllowance.of(state.allowance),
+        reservation=PlanReservation.of(made) if made is not None else None,
         bindings=tuple(
             Binding(
                 namespace=placed.pod.namespace,

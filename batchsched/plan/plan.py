@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 
 from batchsched.snapshot.allowance import Allowance
 from batchsched.snapshot.errors import InputError
+from batchsched.snapshot.reservation import Reservation
 
 GroupStatus: TypeAlias = Literal["Placed", "Waiting", "Unplaced"]
 API_VERSION: Literal["batchsched.io/v1alpha1"] = "batchsched.io/v1alpha1"
@@ -53,6 +54,51 @@ class PlanAllowance(_Part):
         """In our own words."""
         moves_max = None if self.moves == "unlimited" else self.moves
         return Allowance(self.preemption == "lower-priority", moves_max)
+
+
+class PlanReservedPod(_Part):
+    """A pod that room is kept for."""
+
+    namespace: str
+    name: str
+
+
+class PlanReservedNode(_Part):
+    """What is kept of a node: milli-cores, bytes, units; ``pods`` is how many come there."""
+
+    name: str
+    amounts: dict[str, int]
+
+
+class PlanReservation(_Part):
+    """Room that the plan keeps for pods that have waited long; times are seconds since 1970."""
+
+    pods: tuple[PlanReservedPod, ...]
+    priority: int
+    at_seconds: float
+    until_seconds: float | None = None
+    nodes: tuple[PlanReservedNode, ...]
+
+    @classmethod
+    def of(cls, made: Reservation) -> "PlanReservation":
+        """As a file says it."""
+        return cls(
+            pods=tuple(PlanReservedPod(namespace=ns, name=name) for ns, name in made.pods),
+            priority=made.priority,
+            at_seconds=made.at_s,
+            until_seconds=made.until_s,
+            nodes=tuple(PlanReservedNode(name=n, amounts=dict(kept)) for n, kept in made.nodes),
+        )
+
+    def meant(self) -> Reservation:
+        """As the snapshot has it."""
+        return Reservation(
+            pods=tuple((pod.namespace, pod.name) for pod in self.pods),
+            priority=self.priority,
+            at_s=self.at_seconds,
+            until_s=self.until_seconds,
+            nodes=tuple((each.name, tuple(sorted(each.amounts.items()))) for each in self.nodes),
+        )
 
 
 class PlanTier(_Part):
@@ -145,6 +191,7 @@ class Plan(_Part):
     kind: Literal["Plan"] = "Plan"
     snapshot: PlanSnapshot = PlanSnapshot()
     allowance: PlanAllowance = PlanAllowance()
+    reservation: PlanReservation | None = None
     status: Literal["Optimal", "Feasible"]
     tiers: tuple[PlanTier, ...] = ()
     bindings: tuple[Binding, ...] = ()

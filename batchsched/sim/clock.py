@@ -5,10 +5,15 @@ from heapq import heappop, heappush
 
 
 class VirtualClock:
-    """Seconds from the start of a simulation."""
+    """Seconds from the start of a simulation.
 
-    def __init__(self) -> None:
+    Args:
+        start_s: What time of day that is, in seconds since 1970.
+    """
+
+    def __init__(self, start_s: float = 0.0) -> None:
         """Start at 0."""
+        self._start_s = start_s
         self._now_s = 0.0
         self._due: list[tuple[float, int, Callable[[], object]]] = []
         self._scheduled = 0
@@ -16,6 +21,10 @@ class VirtualClock:
     def now_s(self) -> float:
         """Give the time."""
         return self._now_s
+
+    def wall_s(self) -> float:
+        """Give the time of day."""
+        return self._start_s + self._now_s
 
     def at(self, time_s: float, action: Callable[[], object]) -> None:
         """Do something at a time, now if that is past; in the order asked for where times tie."""

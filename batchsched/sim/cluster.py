@@ -6,6 +6,7 @@ it so far, which is all that a scheduler sees. Without faults the two are the sa
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from batchsched.cycle import Binding, PodKey
 from batchsched.daemon.grouping import Grouping
@@ -200,7 +201,8 @@ class SimCluster:
         pod = self.pods.get(key)
         if pod is None or pod.uid != uid or pod.deleting or pod.node not in self.nodes:
             return
-        self._put(pod, replace(pod, phase="Running"))
+        started = datetime.fromtimestamp(self.clock.wall_s(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self._put(pod, replace(pod, phase="Running", started=started))
         duration_s = self._durations.get(key)
         if duration_s is not None:
             self.clock.after(duration_s, lambda: self._succeed(key, uid))

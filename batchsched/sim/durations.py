@@ -1,24 +1,4 @@
-"""Durations as people write them in workloads: ``90``, ``90s``, ``15m``, ``1h30m``, ``2d``."""
-
-import re
-
-_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-_WHOLE = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
-
-
-def seconds(text: str | float) -> float:
-    """Read a duration; a plain number is seconds.
-
-    Raises:
-        ValueError: It is none, or negative.
-    """
-    written = str(text).strip()
-    if _WHOLE.fullmatch(written):
-        return sum(float(number) * _UNITS_S[unit] for number, unit in _PART.findall(written))
-    if re.fullmatch(r"\d+(?:\.\d+)?", written):
-        return float(written)
-    raise ValueError(f"{written!r} is no duration; write 90s, 15m or 1h30m")
+"""Durations as people read them in reports and on terminals."""
 
 
 def written(duration_s: float) -> str:

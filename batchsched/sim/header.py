@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 
 from batchsched.cycle import Timing
-from batchsched.sim.durations import seconds
+from batchsched.snapshot.durations import seconds
 from batchsched.snapshot.errors import InputError
 from batchsched.snapshot.objects import Item
 

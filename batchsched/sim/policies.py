@@ -13,13 +13,14 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from batchsched.ageing import decide
 from batchsched.feasibility.compile import compile_problem
 from batchsched.feasibility.problem import Problem
 from batchsched.plan.diff import Why, diff
 from batchsched.plan.plan import Plan, PlanSolver, PlanTier, tier
 from batchsched.plan.verify import final_state
 from batchsched.profile import Profile
-from batchsched.scheduler import Limits, schedule
+from batchsched.scheduler import Limits
 from batchsched.sim.turns import Board
 from batchsched.snapshot.allowance import NOTHING, Allowance
 from batchsched.snapshot.pod import Pod
@@ -107,8 +108,16 @@ def solver(
     """
 
     def policy(snapshot: Snapshot, window: Window, before: Plan | None = None) -> Plan:
-        return schedule(
-            snapshot, window, profile, limits, clock, allowance=allowance, before=before
+        made = before.reservation if before is not None else None
+        return decide(
+            snapshot,
+            window,
+            profile,
+            limits,
+            clock,
+            allowance=allowance,
+            before=before,
+            earlier=made.meant() if made is not None else None,
         )
 
     return policy

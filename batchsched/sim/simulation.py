@@ -105,7 +105,7 @@ class Simulation:
     ) -> None:
         """Set the stage; nothing has happened yet."""
         self.scenario, self.faults, self._policy, self._rules = scenario, faults, policy, rules
-        self.clock = VirtualClock()
+        self.clock = VirtualClock(scenario.start.timestamp())
         declared = scenario.declared
         grouping = Grouping(
             Declared(
@@ -200,9 +200,15 @@ def _create(cluster: SimCluster, arrival: PodArrival) -> None:
     cluster.create(arrival.pod, arrival.duration_s)
 
 
-def with_timing(scenario: Scenario, *, window_s: float | None) -> Scenario:
-    """The scenario with windows that are open so long, whether the queue is quiet or not."""
-    if window_s is None:
-        return scenario
-    timing = replace(scenario.timing, window_idle_s=window_s, window_max_s=window_s)
+def with_timing(scenario: Scenario, *, window_s: float | None, ageing_windows: int = 0) -> Scenario:
+    """The scenario with other limits.
+
+    Args:
+        scenario: What happens.
+        window_s: How long windows are open, whether the queue is quiet or not; ``None``: as it is.
+        ageing_windows: After how many windows room is kept for who was passed over.
+    """
+    timing = replace(scenario.timing, ageing_windows=ageing_windows)
+    if window_s is not None:
+        timing = replace(timing, window_idle_s=window_s, window_max_s=window_s)
     return replace(scenario, timing=timing)

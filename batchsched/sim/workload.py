@@ -16,11 +16,12 @@ import orjson
 from croniter import croniter
 
 from batchsched.sim.controllers import CronTemplate, JobTemplate
-from batchsched.sim.durations import seconds
 from batchsched.sim.header import ArrivalModel, SimulationModel, header
 from batchsched.sim.scenario import JobArrival, NodeArrival, PodArrival, Scenario
 from batchsched.snapshot.api import Metadata, Object
 from batchsched.snapshot.documents import documents
+from batchsched.snapshot.durations import seconds
+from batchsched.snapshot.ends import EXPECTED_DURATION
 from batchsched.snapshot.errors import InputError
 from batchsched.snapshot.groups import Declared
 from batchsched.snapshot.kinds import as_model
@@ -29,8 +30,7 @@ from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.read import read
 from batchsched.snapshot.snapshot import Snapshot
 
-DURATION, ARRIVES, LEAVES, COUNT = (
-    "batchsched.io/expected-duration",
+ARRIVES, LEAVES, COUNT = (
     "batchsched.io/arrives-at",
     "batchsched.io/leaves-at",
     "batchsched.io/count",
@@ -265,11 +265,11 @@ def _cron(item: Item, key: Key, pod: Pod) -> CronTemplate:
 def _duration(item: Item) -> float | None:
     """How long each pod runs, None: until the end."""
     for notes in (_annotations(item), (_template(item).get("metadata") or {}).get("annotations")):
-        if notes and DURATION in notes:
+        if notes and EXPECTED_DURATION in notes:
             try:
-                return seconds(notes[DURATION])
+                return seconds(notes[EXPECTED_DURATION])
             except ValueError as error:
-                raise _refusal(item, DURATION, str(error)) from None
+                raise _refusal(item, EXPECTED_DURATION, str(error)) from None
     return None
 
 

@@ -193,6 +193,7 @@ class PodSpecModel(Api):
     scheduling_group: GroupRefModel | None = None
     host_network: bool | None = None
     host_users: bool | None = None
+    active_deadline_seconds: Positive | None = None
 
 
 class SharedMetadata(Api):
@@ -238,6 +239,7 @@ class ReplicaStatus(TypedDict, total=False):
 
     phase: Literal["Pending", "Running", "Succeeded", "Failed", "Unknown", ""] | None
     nominated_node_name: str | None
+    start_time: str | None
     resource_claim_statuses: list[ClaimStatusModel] | None
 
 

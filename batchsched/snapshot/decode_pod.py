@@ -94,6 +94,7 @@ def pod_spec(
         gated=bool(model.scheduling_gates),
         pod_group=(model.scheduling_group and model.scheduling_group.pod_group_name) or None,
         features=_features(model),
+        deadline_s=model.active_deadline_seconds,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from batchsched.snapshot.api_reservation import reservation_object
 from batchsched.snapshot.encode import (
     Object,
     amounts,
@@ -55,6 +56,8 @@ def _objects(snapshot: Snapshot) -> Iterator[Object]:
     for namespace, name, selector in snapshot.services:
         spec = {"selector": dict(selector)}
         yield api_object("v1", "Service", metadata(name, namespace), spec=spec)
+    if snapshot.reservation is not None:
+        yield reservation_object(snapshot.reservation)
 
 
 def _node(node: Node) -> Object:

@@ -61,6 +61,7 @@ def _status(pod: Pod) -> Object:
     status: Object = {
         "phase": pod.phase,
         "nominatedNodeName": pod.nominated_node,
+        "startTime": pod.started,
         "resourceClaimStatuses": claims,
     }
     if pod.node and pod.requests != pod.spec.requests:
@@ -98,6 +99,7 @@ def _spec(spec: PodSpec, pod: str) -> Object:
         "preemptionPolicy": "Never" if spec.preemption_never else "",
         "schedulingGates": [{"name": "gated"}] if spec.gated else [],
         "schedulingGroup": groups,
+        "activeDeadlineSeconds": spec.deadline_s,
         **({"hostNetwork": True, "hostUsers": False} if user_namespaces else {}),
     }
 

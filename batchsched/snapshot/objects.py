@@ -41,6 +41,9 @@ READ = {
 }
 """The kinds that are read, by API group."""
 
+OWN = ("batchsched.io", "Reservation")
+"""Read from files alone: no API server has it."""
+
 CLUSTER_SCOPED = frozenset(
     {
         "Node",
@@ -53,7 +56,7 @@ CLUSTER_SCOPED = frozenset(
         "VolumeAttachment",
     }
 )
-_KINDS = frozenset((group, kind) for group, kinds in READ.items() for kind in kinds)
+_KINDS = frozenset((group, kind) for group, kinds in READ.items() for kind in kinds) | {OWN}
 _GROUP_OF = {kind: group for group, kinds in READ.items() for kind in kinds if kind != "PodGroup"}
 
 

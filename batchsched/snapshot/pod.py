@@ -121,6 +121,8 @@ class PodSpec:
     """``spec.schedulingGroup.podGroupName``."""
     features: tuple[str, ...] = ()
     """Declared features that the pod needs of its node (NodeDeclaredFeatures)."""
+    deadline_s: int | None = None
+    """``activeDeadlineSeconds``: when the kubelet ends it, counted from its start."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -155,6 +157,8 @@ class Pod:
     """RFC 3339, as the API server wrote it."""
     claim_names: tuple[tuple[str, str | None], ...] = ()
     """DRA: ``status.resourceClaimStatuses``, name in the pod to ResourceClaim."""
+    started: str = ""
+    """RFC 3339: since when the kubelet knows of it; empty before that."""
 
     @property
     def key(self) -> tuple[str, str]:

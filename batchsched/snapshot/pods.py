@@ -108,6 +108,7 @@ class PodReader:
             owner=owner,
             created=meta.get("creation_timestamp") or "",
             claim_names=tuple((c.name, c.resource_claim_name) for c in made or ()),
+            started=status.get("start_time") or "",
         )
 
     def _forget(self) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from batchsched.snapshot.api_reservation import ReservationModel, reservation
 from batchsched.snapshot.documents import documents as parsed
 from batchsched.snapshot.errors import InputError
 from batchsched.snapshot.groups import Declared, groups, ranked
@@ -20,14 +21,16 @@ from batchsched.snapshot.kinds import (
     GroupKind,
     Key,
     Nouns,
+    as_model,
     declare,
     decoded,
     default_spread,
     priorities,
 )
-from batchsched.snapshot.objects import Item, Kind, items
+from batchsched.snapshot.objects import OWN, Item, Kind, items
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.pods import PodReader
+from batchsched.snapshot.reservation import Reservation
 from batchsched.snapshot.snapshot import Snapshot
 
 
@@ -115,11 +118,24 @@ def _snapshot(found: _Found) -> Snapshot:
         for field, kind in FIELDS.items()
     }
     snapshot = Snapshot(
-        pods=pods, groups=made, group_of=group_of, others=found.counts(others=True), **fields
+        pods=pods,
+        groups=made,
+        group_of=group_of,
+        others=found.counts(others=True),
+        reservation=_reservation(found),
+        **fields,
     )
     if not snapshot.nodes:
         raise InputError(_no_nodes(found))
     return snapshot
+
+
+def _reservation(found: _Found) -> Reservation | None:
+    """What is kept for pods that have waited long, in the record of a window."""
+    made = found.each(*OWN)
+    if len(made) > 1:
+        raise made[1].refusal(InputError("there is another one; a snapshot has one at most"))
+    return reservation(as_model(ReservationModel, made[0])) if made else None
 
 
 def _no_nodes(found: _Found) -> str:

@@ -22,6 +22,7 @@ from typing import Any, get_args
 from batchsched.snapshot.api import Api, Metadata, Object
 from batchsched.snapshot.api_cluster import CSINodeDriverModel
 from batchsched.snapshot.api_pod import ClaimStatusModel, PodResizeModel, PodSpecModel
+from batchsched.snapshot.ends import EXPECTED_DURATION
 from batchsched.snapshot.groups import (
     KAI_PREFERRED_TOPOLOGY,
     KAI_REQUIRED_TOPOLOGY,
@@ -61,6 +62,7 @@ class _PodSpec(PodSpecModel):
 
 class _PodStatus(PodResizeModel):
     phase: str | None = None
+    start_time: str | None = None
     nominated_node_name: str | None = None
     resource_claim_statuses: list[ClaimStatusModel] | None = None
 
@@ -83,7 +85,7 @@ _PLAIN = _AMOUNTS | {
     "accessModes", "action", "apiVersion", "attacher", "creationTimestamp", "declaredFeatures",
     "deletionTimestamp", "driver", "effect", "kind", "nodeAffinityPolicy", "nodeTaintsPolicy",
     "operator", "phase", "preemptionPolicy", "protocol", "provisioner", "reason", "restartPolicy",
-    "schedulerName", "type", "volumeBindingMode", "volumeMode", "whenUnsatisfiable",
+    "schedulerName", "startTime", "type", "volumeBindingMode", "volumeMode", "whenUnsatisfiable",
 }  # fmt: skip
 """Fields that say how to schedule, and not whose it is."""
 _KEYS = frozenset({"topologyKey", "key", "matchLabelKeys", "mismatchLabelKeys",
@@ -112,6 +114,7 @@ _ANNOTATIONS = {
     KUEUE_TOTAL: PLAIN,
     LWS_SIZE: PLAIN,
     KAI_MIN: PLAIN,
+    EXPECTED_DURATION: PLAIN,
     KOORDINATOR_GROUPS: JSON,
     YUNIKORN_TASKS: JSON,
     REQUIRED_TOPOLOGY: KEY,

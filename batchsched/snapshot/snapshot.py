@@ -6,6 +6,7 @@ from batchsched.snapshot.group import PodGroup
 from batchsched.snapshot.labels import LabelSelector, Pairs
 from batchsched.snapshot.node import Node
 from batchsched.snapshot.pod import Pod
+from batchsched.snapshot.reservation import Reservation
 from batchsched.snapshot.storage import (
     CSIDriver,
     CSINode,
@@ -55,6 +56,8 @@ class Snapshot:
     """``(namespace, name, selector)`` of Services with a selector (system-default spreading)."""
     others: tuple[tuple[str, int], ...] = ()
     """Kinds that were counted and left alone."""
+    reservation: Reservation | None = None
+    """What is kept for pods that have waited long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,11 @@ class Window:
     """The pods that are decided together: pending ones, sorted by key."""
 
     pods: tuple[Pod, ...] = field(default=())
+    overdue: tuple[tuple[tuple[str, str], ...], ...] = ()
+    """Gangs and single pods that were passed over too often, by the keys of their pods, in the
+    order in which they are to be served. They need not be in the window."""
+    now_s: float = 0.0
+    """When it closed, in seconds since 1970."""
 
 
 def pending(snapshot: Snapshot, scheduler_names: tuple[str, ...] = ()) -> Window:

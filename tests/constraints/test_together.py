@@ -27,6 +27,7 @@ def test_the_rules_are_in_the_order_of_the_formulation() -> None:
         "volume_binding",
         "node_rules",
         "evictions",
+        "reservation",
         "gang_slices",
     ]
 

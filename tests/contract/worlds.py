@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from batchsched.cycle import Binding, PodKey
 from batchsched.daemon.clock import SystemClock
 from batchsched.daemon.grouping import Grouping
-from batchsched.daemon.ports import Answer, Clock, Cluster, Write
+from batchsched.daemon.ports import Answer, Cluster, DatedClock, Write
 from batchsched.daemon.wake import Wake
 from batchsched.kube.cache import Cache
 from batchsched.kube.cluster import KubeCluster
@@ -62,7 +62,7 @@ class World(Protocol):
         """The port of the process that runs now."""
 
     @property
-    def clock(self) -> Clock:
+    def clock(self) -> DatedClock:
         """The time in this world."""
 
     def add_node(self, name: str, cpu: str = "4") -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Self
 
-from batchsched.sim.durations import seconds
+from batchsched.snapshot.durations import seconds
 from tests.controlplane.admission import Admission, Refusal
 from tests.controlplane.agenda import Agenda
 from tests.controlplane.api import (

@@ -72,7 +72,7 @@ def test_a_profile_is_named_or_written_out() -> None:
 
 MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"leaderElect": True}, "leaderElect: is no field; did you mean leaderElection?"),
-    ({"zzz": 1}, "zzz: is no field; there are: apiVersion, clientConnection, gang,"),
+    ({"zzz": 1}, "zzz: is no field; there are: ageing, apiVersion, clientConnection,"),
     ({"window": {"idl": "1s"}}, "window.idl: is no field; did you mean idle?"),
     ({"window": {"max": 5}}, "window.max: 5 is no duration; write 500ms, 15s or 1m30s"),
     ({"window": {"idle": "6s"}}, "window: idle is longer than max"),

@@ -4,12 +4,14 @@ import json
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from batchsched.ageing import decide
 from batchsched.cli.files import load
 from batchsched.daemon.ports import WindowRecord
 from batchsched.daemon.records import Bounds, Records, as_decided
@@ -67,6 +69,19 @@ def kept(folder: Path, count: int, **bounds: int) -> list[str]:
         writer.keep(window_record(window, plan), CLUSTER, pending(CLUSTER))
         writer.close()
     return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_record_keeps_the_room_that_was_kept() -> None:
+    pods = [make_pod(name, requests={"cpu": 3000}) for name in ("a", "b")]
+    snapshot = snapshot_of(make_node("n1"), *pods)
+    window = Window(pending(snapshot).pods, overdue=((pods[1].key,),), now_s=1e9 + 0.25)
+    plan = decide(snapshot, window, Profile(), Limits(deterministic=True), lambda: 0.0)
+    assert plan.reservation is not None
+    kept_there = replace(snapshot, reservation=plan.reservation.meant())
+    again = read([("record", written(as_decided(kept_there, window)))])
+    assert again.reservation == plan.reservation.meant()
+    assert decided(again, pending(again)) == plan
+    assert [binding.name for binding in plan.bindings] == ["b"]
 
 
 @given(clusters(), st.randoms(use_true_random=False))

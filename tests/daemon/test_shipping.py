@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchsched.daemon.shipping import Receiver, Sender
-from batchsched.snapshot.snapshot import Snapshot, pending
+from batchsched.snapshot.snapshot import Snapshot, Window, pending
 from batchsched.testing import builders
 from batchsched.testing.problems import random_snapshot
 
@@ -25,7 +25,9 @@ def test_every_snapshot_arrives_as_it_was_sent(seed: int) -> None:
     rng, sender, receiver = random.Random(seed), Sender(), Receiver()
     snapshot = random_snapshot(rng)
     for _ in range(4):
-        window = pending(snapshot)
+        waiting = pending(snapshot).pods
+        overdue = tuple((pod.key,) for pod in waiting if rng.random() < 0.2)
+        window = Window(waiting, overdue, rng.random())
         assert receiver.unpack(sender.pack(snapshot, window)) == (snapshot, window)
         snapshot = changed(snapshot, rng)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from batchsched.snapshot.pod import Pod
 from tests.oracles.cluster import Cluster, Places, Stand, part_of
 from tests.oracles.outlook import Outlook
+from tests.oracles.reserved import held_back
 from tests.oracles.rules import broken, pairwise, volume_binding, volume_limits
 from tests.oracles.scores import is_small_better, tiers
 
@@ -185,7 +186,9 @@ def kind_of(cluster: Cluster, pod: Pod) -> object:
     """
     own = (pod.key,) if any(ref.ephemeral for ref in pod.spec.claims) or pod.claim_names else ()
     nameless = replace(pod, name="", uid="", created="", annotations=())
-    return nameless, cluster.group_index.get(pod.key), part_of(pod), own
+    made = cluster.snapshot.reservation
+    late = made is not None and held_back(pod, made)
+    return nameless, cluster.group_index.get(pod.key), part_of(pod), own, late
 
 
 def placed_optimum(cluster: Cluster, visits_max: int = 1_000_000) -> Optimum:

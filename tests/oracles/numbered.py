@@ -14,6 +14,7 @@ from tests.oracles.cluster import Stand
 from tests.oracles.dzn import Matrix
 from tests.oracles.evicting import Scene
 from tests.oracles.reading import selected, term_selects
+from tests.oracles.reserved import in_numbers
 from tests.oracles.rules import counted, eligible, matches_all
 from tests.oracles.scores import extended, mix, node_score, selects_node
 
@@ -115,7 +116,8 @@ class Data:
         if max([0, *(x for row in requests + room for x in row)]) > NUMBER_MAX:
             raise AssertionError("quantities are too fine for MiniZinc's solver: round them")
         dominant = {"cpu", "memory", *extended(self.cluster)}
-        return {
+        kept = in_numbers(self.cluster, self.new, {r: unit[r] for r in names})
+        return kept | {
             "resources": len(names),
             "request": Matrix("POD", "RESOURCE", requests),
             "allocatable": Matrix("NODE", "RESOURCE", room),

@@ -20,6 +20,7 @@ from tests.oracles.reading import (
     term_selects,
     wants_node,
 )
+from tests.oracles.reserved import held_back, left
 
 State = tuple[Stand, ...]
 
@@ -39,6 +40,7 @@ def broken(cluster: Cluster, places: Places) -> Iterator[str]:
     yield from slices(cluster, places)
     yield from volume_limits(cluster, state)
     yield from volume_binding(cluster, state)
+    yield from reservation(cluster, state)
 
 
 def node_rules(cluster: Cluster, places: Places) -> Iterator[str]:
@@ -184,6 +186,20 @@ def slices(cluster: Cluster, places: Places) -> Iterator[str]:
         for domain in sorted({*at}, key=str):
             if domain is None or (at.count(domain) + ran.count(domain)) % about.slice_size:
                 yield f"C16 {group.members[0]}: slices in {domain}"
+
+
+def reservation(cluster: Cluster, state: State) -> Iterator[str]:
+    """§C15."""
+    made = cluster.snapshot.reservation
+    for name, _ in made.nodes if made is not None else ():
+        if made is None or name not in cluster.nodes:
+            continue
+        free = left(cluster, cluster.nodes[name], made)
+        late = [s for s in state if s.new and s.node and s.node.name == name]
+        asked = [{**s.requests, "pods": 1} for s in late if held_back(s.pod, made)]
+        for resource in sorted({resource for each in asked for resource in each}):
+            if sum(each.get(resource, 0) for each in asked) > free.get(resource, 0):
+                yield f"C15 {name}: {resource}"
 
 
 def volume_limits(cluster: Cluster, state: State) -> Iterator[str]:

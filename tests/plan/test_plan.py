@@ -37,8 +37,8 @@ def keys(value: object) -> list[str]:
 def test_keys_are_those_of_the_contract_in_its_order() -> None:
     content = PLAN.model_dump(by_alias=True)
     assert " ".join(keys(content)) == (
-        "apiVersion kind snapshot allowance status tiers bindings evictions unplaced podGroups"
-        " solver"
+        "apiVersion kind snapshot allowance reservation status tiers bindings evictions unplaced"
+        " podGroups solver"
     )
     assert keys(content["snapshot"]) == ["sha256", "nodes", "pods", "pending"]
     assert keys(content["tiers"][0]) == ["name", "value", "bound", "gap", "status"]

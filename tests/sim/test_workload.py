@@ -2,9 +2,10 @@
 
 import pytest
 
-from batchsched.sim.durations import seconds, written
+from batchsched.sim.durations import written
 from batchsched.sim.scenario import Scenario
 from batchsched.sim.workload import load
+from batchsched.snapshot.durations import seconds
 from batchsched.snapshot.errors import InputError
 
 NODE = """
