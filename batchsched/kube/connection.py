@@ -134,8 +134,7 @@ class Connection:
             body: What is sent: bytes as they are, all else as JSON.
             content_type: Of the body; patches have their own.
             timeout_s: For the answer to begin, and then between its parts.
-            fence: Called just before a body is sent; what it raises, this raises, and a request
-                without its body has no effect.
+            fence: Called just before anything is sent; what it raises, this raises.
 
         Raises:
             UnreachableError: There was no whole answer. A write may have been done all the same.
