@@ -193,7 +193,8 @@ class Greedy:
     def _place_class(self, c: int, targets: IntArray | None = None, *, skip: int = 0) -> None:
         """Place pods of a class, the tightest node first: in strokes, as long as one places any.
 
-        Where none does, because columns that rules have added would have to move, these are moved.
+        Where none does, because columns that rules have added would have to move, these are moved:
+        for one part after the other, and where a part is held back, for all of them together.
 
         Args:
             c: The class.
@@ -208,34 +209,43 @@ class Greedy:
         order = np.argsort(self._leftover(c, cells.nodes), kind="stable")
         columns = cells.columns[order[most[order] > 0]]
         room = Room(self.point, columns, most[order[most[order] > 0]])
+        held_back = False
         while unplaced > 0 and not self.budget.expired:
             amounts = room.amounts(unplaced)
-            if self._raise(c, columns, amounts):
+            risen = self._raise(c, columns, amounts)
+            if held_back and not risen:
+                amounts = room.evenly(unplaced)
+                risen = self._raise(c, columns, amounts)
+            if risen:
                 unplaced -= int(amounts.sum())
                 continue
             wanted = min(unplaced, at_once)
-            opened = self._open(c, wanted, islice(room.parts(wanted), skip, None))
+            opened, held_back = self._open(c, wanted, islice(room.parts(wanted), skip, None))
             if not opened:
                 return
             unplaced, at_once, skip = unplaced - opened, 2 * opened, 0
 
-    def _open(self, c: int, wanted: int, parts: Iterable[tuple[IntArray, IntArray]]) -> int:
-        """Place pods where columns that rules have added have to move for it; how many.
+    def _open(
+        self, c: int, wanted: int, parts: Iterable[tuple[IntArray, IntArray]]
+    ) -> tuple[int, bool]:
+        """Place pods where columns that rules have added have to move for it.
 
-        Part by part, as many pods as a part could take, or half of them, and so on. When it takes
-        fewer than that, others may have room for the next stroke.
+        Part by part, as many pods as a part could take; where it does not take them, a few. Then
+        others may have room for the next stroke.
+
+        Returns:
+            How many; and whether the last part was held back, though it had room for more.
         """
-        opened = 0
+        opened, held_back = 0, False
         for columns, each in parts:
-            asked = amount = min(int(each.sum()), wanted - opened)
-            while amount:
-                if self._raise(c, columns, np.diff(np.minimum(np.cumsum(each), amount), prepend=0)):
-                    break
-                amount //= 2
-            opened += amount
-            if opened == wanted or 0 < amount < asked or self.budget.expired:
+            asked, filled = min(int(each.sum()), wanted - opened), np.cumsum(each)
+            few = (1 << i for i in range((asked - 1).bit_length()))
+            strokes = ((n, np.diff(np.minimum(filled, n), prepend=0)) for n in (asked, *few))
+            amount = next((n for n, stroke in strokes if self._raise(c, columns, stroke)), 0)
+            opened, held_back = opened + amount, 0 < amount < asked
+            if opened == wanted or held_back or self.budget.expired:
                 break
-        return opened
+        return opened, held_back
 
     def _raise(self, c: int, columns: IntArray, amounts: IntArray) -> bool:
         """Place so many pods of a class, if there are any, and every row then holds."""
