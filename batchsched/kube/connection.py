@@ -18,6 +18,7 @@ import ssl
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -258,7 +259,13 @@ def _tls(configuration: Configuration) -> ssl.SSLContext:
 
 
 def _url(path: str, query: Mapping[str, str] | None) -> str:
-    return f"{path}?{urlencode(query)}" if query else path
+    return f"{path}?{_encoded(tuple(query.items()))}" if query else path
+
+
+@lru_cache(1024)
+def _encoded(query: tuple[tuple[str, str], ...]) -> str:
+    """Parameters as a URL has them: those of one binding are those of most."""
+    return urlencode(query)
 
 
 @contextmanager
