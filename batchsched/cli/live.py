@@ -214,7 +214,12 @@ class _Live:
         publisher = Publisher(
             self.connection,
             self.clock,
-            Reporter(socket.gethostname(), self.clock.wall, lambda _: self.planner.profile),
+            Reporter(
+                socket.gethostname(),
+                self.clock.wall,
+                lambda _: self.planner.profile,
+                self.cache.generation,
+            ),
             busy=lambda: writer.free() < in_flight,
             dropped=self.metrics.not_published,
             may_write=lambda: allowance_s() > 0,
