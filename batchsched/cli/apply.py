@@ -14,8 +14,9 @@ from batchsched.cli import options
 from batchsched.cli.numbers import FiniteRange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from batchsched.cycle import Announce
     from batchsched.daemon.applying import Applied
     from batchsched.daemon.wake import Wake
     from batchsched.kube.cluster import KubeCluster
@@ -82,8 +83,8 @@ def apply(  # noqa: PLR0917 -- one parameter for each option
     given = read_plan(Path(plan).read_bytes(), plan)
     checks = constraints_of(load_profile(profile))
     wake = Wake()
-    with _cluster(kubeconfig, context, wake) as cluster:
-        applying = Applying(cluster, SystemClock(), wake.wait, checks, notes_of(0, given))
+    with _cluster(kubeconfig, context, wake) as (cluster, announce):
+        applying = Applying(cluster, SystemClock(), wake.wait, checks, notes_of(0, given), announce)
         found = applying.tried(given) if dry_run else applying.run(given, wait_s)
     _print(found, quiet=quiet)
     refused = [each for each in found if each.what == "Refused"]
@@ -93,19 +94,24 @@ def apply(  # noqa: PLR0917 -- one parameter for each option
 
 
 @contextmanager
-def _cluster(kubeconfig: str | None, context: str | None, wake: Wake) -> Iterator[KubeCluster]:
-    """The live cluster, read once and kept up to date.
+def _cluster(
+    kubeconfig: str | None, context: str | None, wake: Wake
+) -> Iterator[tuple[KubeCluster, Callable[[Announce], None]]]:
+    """The live cluster, read once and kept up to date; and who tells people there.
 
     Raises:
         ClusterError: It cannot be reached, or does not let us.
     """
+    import socket
     from random import Random
 
     from batchsched.daemon.clock import SystemClock
+    from batchsched.kube.announcements import Reporter
     from batchsched.kube.cache import Cache
     from batchsched.kube.cluster import KubeCluster
     from batchsched.kube.connection import OK, Connection
     from batchsched.kube.errors import UnreachableError
+    from batchsched.kube.publisher import Publisher
     from batchsched.kube.writer import Writer
 
     connection = Connection.open(kubeconfig=kubeconfig, context=context, connections_max=64)
@@ -115,18 +121,21 @@ def _cluster(kubeconfig: str | None, context: str | None, wake: Wake) -> Iterato
     clock = SystemClock()
     cache = Cache(connection, Random(), wake)
     writer = Writer(connection, clock, allowance_s=lambda: ALWAYS_S, wake=wake)
+    publisher = Publisher(connection, clock, Reporter(socket.gethostname(), clock.wall))
     try:
         cache.start()
         writer.start()
+        publisher.start()
         until_s = clock.now_s() + SYNC_S_MAX
         while not cache.synced():
             wake.wait(SYNC_POLL_S)
             if cache.problems() and clock.now_s() > until_s:
                 problems = "; ".join(f"{kind}: {why}" for kind, why in cache.problems().items())
                 raise UnreachableError("read the cluster", problems)
-        yield KubeCluster(cache, writer, clock)
+        yield KubeCluster(cache, writer, clock), publisher.announce
     finally:
         writer.stop()
+        publisher.stop()
         cache.stop()
         connection.close()
 

@@ -158,16 +158,17 @@ class _Live:
         self.clock, self.wake, self.metrics = SystemClock(), Wake(), Metrics()
         self.health = Health(self.clock.now_s)
         self.tally: Tally | None = None
-        self.connection = self._reached()
         self._terms = {
             name: Terms(each.rules(), NOTHING if options.dry_run else each.allowance)
             for name, each in profiles.items()
         }
         self._effort = effort_of(configuration)
-        self.records = self._kept()
-        self._serve()
+        # Its child imports the solver meanwhile: the first window need not wait for that.
         self.planner = ProcessPlanner(self._terms, self._effort, self.wake)
         closing.callback(self.planner.close)
+        self.connection = self._reached()
+        self.records = self._kept()
+        self._serve()
         self.cache = Cache(self.connection, Random(os.getpid()), self.wake)
         closing.callback(self.cache.stop)
         self.cache.start()
@@ -213,7 +214,12 @@ class _Live:
         publisher = Publisher(
             self.connection,
             self.clock,
-            Reporter(socket.gethostname(), self.clock.wall, lambda _: self.planner.profile),
+            Reporter(
+                socket.gethostname(),
+                self.clock.wall,
+                lambda _: self.planner.profile,
+                self.cache.generation,
+            ),
             busy=lambda: writer.free() < in_flight,
             dropped=self.metrics.not_published,
             may_write=lambda: allowance_s() > 0,

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from batchsched.cycle import BindFailed, Bound, PodKey, Victim, together
+from batchsched.cycle import Announce, BindFailed, Bound, PodKey, Victim, together
 from batchsched.daemon.assumed import Assumed
-from batchsched.daemon.binder import Binder, Unit
+from batchsched.daemon.binder import Binder, Unit, cause
 from batchsched.daemon.ports import BindWrite, Clock, Cluster, EvictWrite, Write
 from batchsched.daemon.recheck import Room, outdated
 from batchsched.daemon.translation import bindings_of, plan_ready, volumes_by_pod
@@ -47,6 +47,7 @@ class Applying:
         wait: Waits for news, or so many seconds.
         checks: The rules of the plan's profile.
         notes: The annotations that bound pods get.
+        announce: Told of each pod that was made to leave.
     """
 
     def __init__(
@@ -56,10 +57,11 @@ class Applying:
         wait: Callable[[float], None],
         checks: Sequence[Check],
         notes: Pairs = (),
+        announce: Callable[[Announce], None] = lambda _: None,
     ) -> None:
         """Do nothing yet."""
         self._cluster, self._clock, self._wait = cluster, clock, wait
-        self._checks, self._notes = checks, notes
+        self._checks, self._notes, self._announce = checks, notes, announce
         self._assumed = Assumed()
         self._room: Room | None = None
         self._done: list[Applied] = []
@@ -133,15 +135,18 @@ class Applying:
         self, units: list[Unit], victims: tuple[Victim, ...], *, dry_run: bool
     ) -> tuple[list[Unit], tuple[Victim, ...]]:
         """Evict; refuse whoever waits for one that may not go. Gives who is left, and who goes."""
-        names = {v.pod: "/".join(v.waiting[0]) for v in victims}
+        unit_of = {b.pod: unit for unit in units for b in unit}
+        causes = [cause(v, next(unit_of[p] for p in v.waiting if p in unit_of)) for v in victims]
         writes = [
-            EvictWrite(v.pod, v.uid, f"Preempted for {names[v.pod]}", dry_run) for v in victims
+            EvictWrite(v.pod, v.uid, why, dry_run) for v, why in zip(victims, causes, strict=True)
         ]
         refused: dict[PodKey, str] = {}
         going = []
-        for victim, why in zip(victims, self._performed(writes), strict=True):
+        for victim, write, why in zip(victims, writes, self._performed(writes), strict=True):
             if why is None:
                 going.append(victim)
+                if not dry_run:
+                    self._announce(Announce(victim.pod, victim.uid, "Preempted", write.message))
             else:
                 because = f"{'/'.join(victim.pod)} may not be evicted: {why}"
                 refused |= dict.fromkeys(victim.waiting, because)

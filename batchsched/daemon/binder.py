@@ -85,7 +85,7 @@ class Binder:
 
     def preempt(self, unit: Unit, victims: tuple[Victim, ...]) -> None:
         """Queue a unit to have its nodes kept, and its victims evicted."""
-        evictions = [EvictWrite(v.pod, v.uid, _cause(v, unit)) for v in victims]
+        evictions = [EvictWrite(v.pod, v.uid, cause(v, unit)) for v in victims]
         tries = [replace(write, dry_run=True) for write in evictions]
         steps: list[Step] = [tries, _nominations(unit), evictions]
         self._waiting.append(_Job(unit, deque(steps), victims))
@@ -272,7 +272,7 @@ class Binder:
         return job
 
 
-def _cause(victim: Victim, unit: Unit) -> str:
+def cause(victim: Victim, unit: Unit) -> str:
     """For whom a victim leaves, in kube-scheduler's words and the name that people know."""
     waiting = [binding for binding in unit if binding.pod in victim.waiting] or unit
     first = waiting[0]

@@ -43,6 +43,8 @@ class Reporter:
     wall: Callable[[], str]
     """The time that people read, in microseconds, as Go writes it."""
     scheduler_of: Callable[[PodKey], str] = lambda _: "batchsched"
+    generation_of: Callable[[PodKey], int | None] = lambda _: None
+    """Which spec of a pod was decided on, as the API server counts them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +93,9 @@ def repeated(pod: PodKey, name: str, count: int, wall: str) -> Call:
     return Call("PATCH", _events_path(pod[0], name), {"series": series}, STRATEGIC_PATCH)
 
 
-def unschedulable(event: Announce, since: str | None) -> Call:
+def unschedulable(event: Announce, since: str | None, generation: int | None) -> Call:
     """The condition of a pod that was not placed; ``since`` None: as long as it says already."""
-    condition = {
+    condition: dict[str, Any] = {
         "type": "PodScheduled",
         "status": "False",
         "reason": "Unschedulable",
@@ -101,6 +103,8 @@ def unschedulable(event: Announce, since: str | None) -> Call:
     }
     if since is not None:
         condition["lastTransitionTime"] = _seconds(since)
+    if generation is not None:
+        condition["observedGeneration"] = generation
     body = {"metadata": {"uid": event.uid}, "status": {"conditions": [condition]}}
     return Call("PATCH", pod_path(event.pod, "status"), body, STRATEGIC_PATCH)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from batchsched.kube.discovery import RESOURCES
 from batchsched.kube.reflector import Pace, Reflector
-from batchsched.kube.store import Store
+from batchsched.kube.store import POD, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -119,6 +119,11 @@ class Cache:
         """The objects that could not be read, and why, by kind."""
         found = {r.resource.label: dict(r.reader.unreadable) for r in self._reflectors}
         return {label: objects for label, objects in found.items() if objects}
+
+    def generation(self, pod: Key) -> int | None:
+        """Which spec of a pod without a node is known, as the API server counts them."""
+        found = (r.reader.generations.get(pod) for r in self._reflectors if r.resource.kind == POD)
+        return next(found, None)
 
     def waiting(self) -> list[str]:
         """The kinds that were not read yet."""

@@ -18,6 +18,7 @@ import ssl
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -134,8 +135,7 @@ class Connection:
             body: What is sent: bytes as they are, all else as JSON.
             content_type: Of the body; patches have their own.
             timeout_s: For the answer to begin, and then between its parts.
-            fence: Called just before a body is sent; what it raises, this raises, and a request
-                without its body has no effect.
+            fence: Called just before anything is sent; what it raises, this raises.
 
         Raises:
             UnreachableError: There was no whole answer. A write may have been done all the same.
@@ -259,7 +259,13 @@ def _tls(configuration: Configuration) -> ssl.SSLContext:
 
 
 def _url(path: str, query: Mapping[str, str] | None) -> str:
-    return f"{path}?{urlencode(query)}" if query else path
+    return f"{path}?{_encoded(tuple(query.items()))}" if query else path
+
+
+@lru_cache(1024)
+def _encoded(query: tuple[tuple[str, str], ...]) -> str:
+    """Parameters as a URL has them: those of one binding are those of most."""
+    return urlencode(query)
 
 
 @contextmanager

@@ -173,10 +173,10 @@ class Publisher:
             return self._queue.waiting()
 
     def _condition(self, event: Announce) -> None:
-        known = event.uid in self._said
-        if self._remember(event.uid, event.message):
+        known, generation = event.uid in self._said, self._reporter.generation_of(event.pod)
+        if self._remember(event.uid, f"{generation} {event.message}"):
             # It says since when; a new message is no new state.
-            call = unschedulable(event, None if known else self._reporter.wall())
+            call = unschedulable(event, None if known else self._reporter.wall(), generation)
             self._put(_Item("condition", event.uid, call, self._clock.now_s()))
 
     def _event(self, event: Announce) -> None:

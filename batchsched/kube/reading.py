@@ -52,6 +52,8 @@ class Reader:
         self.kind = kind
         self.unreadable: dict[Key, str] = {}
         """The objects that cannot be read now, and why."""
+        self.generations: dict[Key, int] = {}
+        """Of each pod without a node: which one of its spec was read."""
         self._pods = PodReader(kept_max=KEPT_PARTS_MAX)
         self._partly: Callable[[dict[str, Any]], Any] = _PARTLY.get(kind, lambda _: None)
 
@@ -70,16 +72,23 @@ class Reader:
         key = _identity(self.kind[1], raw)
         if key is not None:
             self.unreadable.pop(key, None)
+            self.generations.pop(key, None)
         return key
 
     def relisted(self) -> None:
         """All is read anew."""
         self.unreadable.clear()
+        self.generations.clear()
 
     def _noun(self, found: Item) -> tuple[Key, Any]:
         if self.kind != ("", "Pod"):
             return decoded(found)
         pod = self._pods.pod(found.raw)
+        generation = _part(found.raw, "metadata").get("generation")
+        if pod.node is None and isinstance(generation, int):
+            self.generations[pod.key] = generation
+        else:
+            self.generations.pop(pod.key, None)
         return pod.key, pod
 
     def _refused(self, found: Item, error: InputError) -> tuple[Key, Any] | None:

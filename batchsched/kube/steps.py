@@ -8,6 +8,7 @@ pod's uid as precondition, because a name may belong to another pod by the time 
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from string import ascii_letters, digits
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ from batchsched.kube.connection import Reply
 
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+_PLAIN = frozenset(f"{ascii_letters}{digits}-._~")
 MESSAGE_BYTES_MAX = 1024
 """Of a condition or an event: what the API server takes."""
 
@@ -61,9 +63,14 @@ def object_path(
     group: str, resource: str, name: str, *, namespace: str | None = None, subresource: str = ""
 ) -> str:
     """The path of an object: ``group`` is ``/api/v1`` or ``/apis/GROUP/VERSION``."""
-    inside = f"/namespaces/{quote(namespace, safe='')}" if namespace is not None else ""
+    inside = f"/namespaces/{_quoted(namespace)}" if namespace is not None else ""
     part = f"/{subresource}" if subresource else ""
-    return f"{group}{inside}/{resource}/{quote(name, safe='')}{part}"
+    return f"{group}{inside}/{resource}/{_quoted(name)}{part}"
+
+
+def _quoted(name: str) -> str:
+    """A name as a part of a path; nearly all of Kubernetes' are that as they are."""
+    return name if _PLAIN.issuperset(name) else quote(name, safe="")
 
 
 def bind(write: BindWrite) -> Steps:

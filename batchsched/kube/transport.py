@@ -1,8 +1,8 @@
 """Kept connections to one server: requests go there and whole answers come back.
 
-The standard library's ``http.client``, because a call has to be cheap: a plan of ten thousand pods
-is ten thousand calls, from one process, beside a loop that wants the interpreter as well. A call
-takes half of the processor time that it takes through urllib3's pool.
+The standard library's ``http.client`` connects and reads streams, and ``exchange`` does the rest:
+a call has to be cheap, for a plan of ten thousand pods is ten thousand calls, from one process,
+beside a loop that wants the interpreter as well.
 
 Knows TLS and proxies, and nothing of Kubernetes. It repeats nothing: a request that failed may have
 arrived. But an idle connection that the server has closed meanwhile is not used, so that this is no
@@ -20,8 +20,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 from urllib.parse import unquote, urlsplit
+
+from batchsched.kube.exchange import Answered, answer_from, request_of
 
 CONNECT_TIMEOUT_S = 10.0
 PORTS = {"http": 80, "https": 443}
@@ -42,6 +44,12 @@ class Address:
     """Of every path."""
     user: str = ""
     """Name and password, as a proxy's may have them."""
+
+    @property
+    def authority(self) -> str:
+        """Host and port as requests name them: the port only where it is not the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
     @classmethod
     def of(cls, url: str) -> "Address":
@@ -116,11 +124,11 @@ class _Kept(http.client.HTTPConnection):
         super().__init__(first.host, first.port, timeout=CONNECT_TIMEOUT_S)
         self._route = route
         self._prefix = route.server.prefix
-        self._more: dict[str, str] = {}
+        self._always = {"Host": route.server.authority, "Accept-Encoding": "identity"}
+        self._answers: BinaryIO | None = None
         if route.forwarded:
-            at = route.server
-            self._prefix = f"http://{at.host}:{at.port}{at.prefix}"
-            self._more = route.told_proxy
+            self._prefix = f"http://{route.server.authority}{route.server.prefix}"
+            self._always |= route.told_proxy
         elif route.proxy is not None:
             self.set_tunnel(route.server.host, route.server.port, route.told_proxy)
 
@@ -155,23 +163,27 @@ class _Kept(http.client.HTTPConnection):
         body: bytes | None,
         headers: Mapping[str, str],
         fence: Fence | None = None,
-    ) -> http.client.HTTPResponse:
-        """Send a request; its answer has begun."""
-        sent: bytes | Iterator[bytes] | None = body
-        more = dict(self._more)
-        if body is not None and fence is not None:
-            sent, more = _fenced(body, fence), {**more, "Content-Length": str(len(body))}
-        self.request(method, self._prefix + path, sent, {**more, **headers})
+    ) -> Answered:
+        """Send a request in one piece, at once after the fence was asked; the whole answer."""
+        request = request_of(method, self._prefix + path, {**self._always, **headers}, body)
+        if self._answers is None:
+            self._answers = self.sock.makefile("rb")
+        if fence is not None:
+            fence()
+        self.sock.sendall(request)
+        return answer_from(self._answers)
+
+    def begin_stream(self, path: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
+        """Ask for what comes bit by bit; its answer has begun."""
+        self.request("GET", self._prefix + path, None, {**self._always, **headers})
         return self.getresponse()
 
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A whole answer; the names of its headers in lower case."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str]
+    def close(self) -> None:
+        """Close it, and what reads from it."""
+        answers, self._answers = self._answers, None
+        super().close()
+        if answers is not None:
+            answers.close()
 
 
 class Transport:
@@ -205,8 +217,7 @@ class Transport:
             body: What is sent.
             headers: Of the request.
             timeout_s: For the answer to begin, and then between its parts.
-            fence: Called when all but the body was sent. What it raises, this raises, and the
-                request, which was never whole, has no effect.
+            fence: Called at the last moment. What it raises, this raises, and nothing was sent.
 
         Raises:
             OSError: The network failed, or the time was up.
@@ -215,13 +226,14 @@ class Transport:
         kept = self._usable()
         try:
             kept.wait_at_most(timeout_s)
-            answer = kept.ask(method, path, body, headers, fence)
-            found = Answered(answer.status, answer.read(), _headers_of(answer))
+            found = kept.ask(method, path, body, headers, fence)
         except BaseException:
             kept.close()
             raise
-        if kept.sock is not None:  # None: the server wanted it closed
+        if found.stays:
             self._keep(kept)
+        else:
+            kept.close()
         return found
 
     @contextmanager
@@ -242,7 +254,7 @@ class Transport:
         kept = _Kept(self._route)
         try:
             kept.wait_at_most(idle_s)
-            yield kept.ask("GET", path, None, headers)
+            yield kept.begin_stream(path, headers)
         finally:
             kept.close()
 
@@ -268,16 +280,6 @@ class Transport:
             kept.close()
 
 
-def _fenced(body: bytes, fence: Fence) -> Iterator[bytes]:
-    """A body that is given out when the fence lets it, which is asked at the last moment."""
-    fence()
-    yield body
-
-
 def _close(idle: deque[_Kept]) -> None:
     while idle:
         idle.pop().close()
-
-
-def _headers_of(answer: http.client.HTTPResponse) -> dict[str, str]:
-    return {name.lower(): value for name, value in answer.getheaders()}

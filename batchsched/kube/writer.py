@@ -4,8 +4,8 @@ Threads take requests from one queue, send them, and try again what may be tried
 backoff, the server's Retry-After, until a deadline. Nothing that waits holds a thread. Just before
 each request the lease is asked how long it lets us write; the request has to end within that time,
 here and (by its ``timeout`` parameter) at the server, so that none is under way when another leads.
-The process may be stopped at any point between the two; so the lease is asked once more when all of
-the request has left but its body, without which the server does nothing.
+The process may be stopped at any point between the two; so the lease is asked once more when all is
+ready, just before the request leaves in one piece.
 
 It knows nothing of plans or gangs, and never raises for what the cluster says: that is an answer.
 It raises, where answers are taken, when going on is pointless: 401, or a defect of ours.

@@ -230,7 +230,8 @@ class Greedy:
     ) -> None:
         """Place pods of a class, the tightest node first: in strokes, as long as one places any.
 
-        Where none does, because columns that rules have added would have to move, these are moved.
+        Where none does, because columns that rules have added would have to move, these are moved:
+        for one part after the other, and where a part is held back, for all of them together.
 
         Args:
             c: The class.
@@ -247,34 +248,44 @@ class Greedy:
         order = np.argsort(self._leftover(c, cells.nodes), kind="stable")
         columns = cells.columns[order[upper[order] > 0]]
         room = Room(self.point, columns, upper[order[upper[order] > 0]])
+        held_back = False
         while unplaced > 0 and not self.budget.expired:
             amounts = room.amounts(unplaced)
-            if self._raise(c, columns, amounts):
+            risen = self._raise(c, columns, amounts)
+            if held_back and not risen:
+                amounts = room.evenly(unplaced)
+                risen = self._raise(c, columns, amounts)
+            if risen:
                 unplaced -= int(amounts.sum())
                 continue
             wanted = min(unplaced, at_once)
-            opened = self._open(c, wanted, islice(room.parts(wanted), skip, None))
+            opened, held_back = self._open(c, wanted, islice(room.parts(wanted), skip, None))
             if not opened:
                 return
             unplaced, at_once, skip = unplaced - opened, 2 * opened, 0
 
-    def _open(self, c: int, wanted: int, parts: Iterable[tuple[IntArray, IntArray]]) -> int:
-        """Place pods where columns that rules have added have to move for it; how many.
+    def _open(
+        self, c: int, wanted: int, parts: Iterable[tuple[IntArray, IntArray]]
+    ) -> tuple[int, bool]:
+        """Place pods where columns that rules have added have to move for it.
 
-        Part by part, as many pods as a part could take, or half of them, and so on. When it takes
-        fewer than that, others may have room for the next stroke.
+        Part by part, as many pods as a part could take; where it does not take them, a few. Then
+        others may have room for the next stroke.
+
+        Returns:
+            How many; and whether the last part was held back, though it had room for more.
         """
-        opened = 0
+        opened, held_back = 0, False
         for columns, each in parts:
-            asked = amount = self._stepped(c, min(int(each.sum()), wanted - opened))
-            while amount:
-                if self._raise(c, columns, np.diff(np.minimum(np.cumsum(each), amount), prepend=0)):
-                    break
-                amount = self._stepped(c, amount // 2)
-            opened += amount
-            if opened == wanted or 0 < amount < asked or self.budget.expired:
+            asked = self._stepped(c, min(int(each.sum()), wanted - opened))
+            filled, step = np.cumsum(each), int(self.model.steps[c])
+            few = (step << i for i in range(asked.bit_length()) if step << i < asked)
+            strokes = ((n, np.diff(np.minimum(filled, n), prepend=0)) for n in (asked, *few))
+            amount = next((n for n, stroke in strokes if self._raise(c, columns, stroke)), 0)
+            opened, held_back = opened + amount, 0 < amount < asked
+            if opened == wanted or held_back or self.budget.expired:
                 break
-        return opened
+        return opened, held_back
 
     def _stepped(self, c: int, amount: int) -> int:
         """As many of these pods as come in whole steps, if any do."""

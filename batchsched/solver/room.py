@@ -70,15 +70,37 @@ class Room:
         """
         if not self._spoken.any():
             return
-        part, members = self._parts
-        each = self._each(self._slack() + self._relief())
-        room = np.bincount(part, each).astype(np.int64)
+        _, members = self._parts
+        each, room = self._eased()
         enough = room >= wanted
         several = np.array([len(own) > 1 for own in members])
         key = np.where(enough, room, -np.where(several, room, np.minimum(room, COMPANY)))
         for p in np.lexsort((key, ~enough)).tolist():
             if room[p] > 0:
                 yield self._columns[members[p]], each[members[p]]
+
+    def evenly(self, wanted: int) -> IntArray:
+        """[K] equally much for each part that has room, as much as all of those can take.
+
+        Where no part may be far ahead of the others, they have to rise together.
+        """
+        if not self._spoken.any():
+            return np.zeros(len(self._columns), dtype=np.int64)
+        part, members = self._parts
+        each, room = self._eased()
+        some = room[room > 0]
+        share = min(wanted // max(len(some), 1), int(some.min(initial=wanted)))
+        order = np.concatenate(members)
+        before = np.cumsum(each[order]) - each[order]
+        first = np.cumsum(room) - room
+        amounts = np.empty_like(each)
+        amounts[order] = np.clip(share - (before - first[part[order]]), 0, each[order])
+        return amounts
+
+    def _eased(self) -> tuple[IntArray, IntArray]:
+        """[K] by how much each may rise alone once added columns have moved; the sum by part."""
+        each = self._each(self._slack() + self._relief())
+        return each, np.bincount(self._parts[0], each).astype(np.int64)
 
     def _slack(self) -> IntArray:
         """By how much the activity of each entry's row may still change for the worse."""

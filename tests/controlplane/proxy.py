@@ -4,12 +4,17 @@ It speaks plain HTTP on loopback, and forwards as the user whose kubeconfig it w
 gives it a function that is asked about each call, in the order in which they arrive, what is to
 become of it. So a scheduler can be killed at its n-th write, before or after it took effect; and
 answers can be lost, refused or cut off in the middle.
+
+Who asks sees one server: the ``timeout`` of a request counts from its arrival here. What a busy
+machine did not pass on in that time is not passed on any more.
 """
 
 import http.client
 import json
+import re
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -146,6 +151,15 @@ class Proxy:
             return connection not in self._streams
 
 
+def left_of(path: str, passed_s: float) -> str | None:
+    """The path with what is left of its ``timeout``, if it has one; None: nothing is."""
+    found = re.search(r"(?<=[?&]timeout=)(\d+)(?=ms)", path)
+    if found is None:
+        return path
+    left_ms = int(found[0]) - round(passed_s * 1000)
+    return f"{path[: found.start()]}{left_ms}{path[found.end() :]}" if left_ms > 0 else None
+
+
 class _Server(ThreadingHTTPServer):
     """Listens for a proxy."""
 
@@ -166,17 +180,19 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def _answer(self) -> None:
+        arrived_s = time.monotonic()
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         call, fate = self.server.proxy.judged(self.command, self.path, body)
         if isinstance(fate, int):
             self._refuse(fate)
             return
-        if fate is Fate.DROP:
+        path = left_of(self.path, time.monotonic() - arrived_s)
+        if fate is Fate.DROP or path is None:
             self.close_connection = True
             return
         connection = self.server.proxy.connect() if call.watches else self._kept
         try:
-            self._forward(connection, call, fate)
+            self._forward(connection, call, fate, path)
         except (OSError, http.client.HTTPException):
             self.close_connection = True  # nobody is there, at one end or at the other
         finally:
@@ -195,9 +211,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 -- the library asks for these
 
-    def _forward(self, connection: http.client.HTTPConnection, call: Call, fate: Fate) -> None:
+    def _forward(
+        self, connection: http.client.HTTPConnection, call: Call, fate: Fate, path: str
+    ) -> None:
         headers = {k: v for k, v in self.headers.items() if k.lower() != "host"}
-        connection.request(call.method, call.path, call.body or None, headers)
+        connection.request(call.method, path, call.body or None, headers)
         answer = connection.getresponse()
         self.server.proxy.answers[call.number] = answer.status
         if fate is Fate.LOSE:

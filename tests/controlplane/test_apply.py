@@ -135,6 +135,10 @@ def test_victims_leave_before_those_they_leave_for_come(bench: Bench) -> None:
     result = bench.apply(plan)
     assert result.exit_code == 0, result.output
     assert bench.nodes()["high"] == victim["from"]
+    events = bench.api.get(collection("events", bench.namespace, "events.k8s.io/v1"))["items"]
+    (told,) = [event for event in events if event["reason"] == "Preempted"]
+    assert told["regarding"]["name"] == victim["name"]
+    assert re.fullmatch(r"Preempted by pod \S+ \(\S+/high\) on node \S+", told["note"])
 
 
 def test_a_cluster_that_cannot_be_reached_is_exit_code_4(bench: Bench, tmp_path: Path) -> None:

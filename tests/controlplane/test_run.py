@@ -129,6 +129,7 @@ def test_once_binds_what_fits_says_why_of_the_rest_and_records_it(
     (why,) = [c for c in pods["huge"]["status"]["conditions"] if c["type"] == "PodScheduled"]
     assert (why["status"], why["reason"]) == ("False", "Unschedulable")
     assert why["message"] == "0/2 nodes are available: 2 Insufficient cpu."
+    assert why["observedGeneration"] == pods["huge"]["metadata"]["generation"]
     verify = ["verify", "plan.json", "snapshot.json.gz"]
     subprocess.run([*RUN[:-1], *verify], cwd=folder / solve, check=True, capture_output=True)
 

@@ -9,9 +9,9 @@ WAIT_S_MAX = 60
 POLL_S = 0.02
 
 
-def wait_for(what: Callable[[], bool]) -> None:
+def wait_for(what: Callable[[], bool], at_most_s: float = WAIT_S_MAX) -> None:
     """Wait until something is so; what never is, fails the test."""
-    until = time.monotonic() + WAIT_S_MAX
+    until = time.monotonic() + at_most_s
     while not what():
         assert time.monotonic() < until, "waited in vain"
         time.sleep(POLL_S)

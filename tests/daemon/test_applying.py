@@ -44,6 +44,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.clock = VirtualClock()
+        self.announced: list[cycle.Announce] = []
         base = make_snapshot([make_node("n1", cpu=2000), make_node("n2", cpu=2000)])
         self.cluster = Guarded(base, Grouping(), self.clock)
         self.applying = Applying(
@@ -51,6 +52,7 @@ class Bench:
             self.clock,
             lambda s: self.clock.advance(self.clock.now_s() + s),
             constraints_of(default_profile()),
+            announce=self.announced.append,
         )
 
     def pod(self, name: str, cpu: int = 2000, *, gang: bool = False, priority: int = 0) -> Pod:
@@ -146,6 +148,10 @@ def test_victims_leave_before_those_they_leave_for_come() -> None:
     found = bench.applying.run(plan([(high, "n1")], [(victim, "n1", high)]), 30.0)
     assert told(found) == [("victim", "Evicted", ""), ("high", "Bound", "")]
     assert bench.places() == {"high": "n1"}
+    message = f"Preempted by pod {high.uid} (default/high) on node n1"
+    assert bench.announced == [cycle.Announce(victim.key, victim.uid, "Preempted", message)]
+    causes = {w.message for w in bench.cluster.written if isinstance(w, EvictWrite)}
+    assert causes == {message}
 
 
 def test_nobody_is_evicted_for_who_cannot_come() -> None:
@@ -185,3 +191,17 @@ def test_a_try_changes_nothing() -> None:
     assert [each.what for each in found] == ["Would be evicted", "Would be bound"]
     assert bench.places() == {"victim": "n1", "high": None}
     assert all(w.dry_run for w in bench.cluster.written if isinstance(w, BindWrite | EvictWrite))
+    assert not bench.announced
+
+
+def test_a_victim_is_told_of_somebody_who_still_waits_for_it() -> None:
+    bench = Bench()
+    victim, guarded = bench.running("victim", "n1"), bench.running("guarded", "n2")
+    first, second = bench.pod("first", 1000, priority=10), bench.pod("second", 1000, priority=10)
+    bench.cluster.guarded = frozenset({"guarded"})
+    given = plan([(first, "n1"), (second, "n1")], [(victim, "n1", second), (guarded, "n2", first)])
+    found = bench.applying.run(given, 30.0)
+    assert [each.what for each in found] == ["Evicted", "Refused", "Bound"]
+    assert [each.message for each in bench.announced] == [
+        f"Preempted by pod {second.uid} (default/second) on node n1"
+    ]

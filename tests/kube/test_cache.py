@@ -98,6 +98,18 @@ def test_a_cluster_is_read_whole_before_it_counts_as_read(api: FakeApi) -> None:
         assert cache.sizes()["Pod"] == 2
 
 
+def test_the_generation_of_a_pod_is_known_while_it_waits(api: FakeApi) -> None:
+    with caching(api) as (cache, woken):
+        key = ("default", "c")
+        api.put(PODS, pod("c", meta={"generation": 1}))
+        until(lambda: cache.generation(key) == 1, woken)
+        api.put(PODS, pod("c", meta={"generation": 2}))
+        until(lambda: cache.generation(key) == 2, woken)
+        api.put(PODS, pod("c", meta={"generation": 3}, node="n1"))
+        until(lambda: cache.generation(key) is None, woken)
+        assert cache.generation(("default", "nobody")) is None
+
+
 def test_a_cache_goes_with_the_cluster(api: FakeApi) -> None:
     with caching(api) as (cache, woken):
         until(cache.synced, woken)

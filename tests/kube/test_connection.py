@@ -41,7 +41,7 @@ def test_a_request_is_sent_as_it_was_asked_for() -> None:
     assert (reply.status, reply.json()) == (201, {"kind": "Status"})
 
 
-def test_a_body_leaves_when_the_fence_lets_it_and_without_it_nothing_was_asked() -> None:
+def test_a_request_leaves_when_the_fence_lets_it_else_nothing_is_sent() -> None:
     seen: list[Request] = []
 
     def answer(request: Request) -> Answer:

@@ -31,11 +31,12 @@ class Bench:
         for name in names:
             self.api.add_pod(name)
         self.busy, self.leads = False, True
+        self.generations: dict[tuple[str, str], int] = {}
         self.dropped: Counter[tuple[str, str]] = Counter()
         self.publisher = Publisher(
             self.api,
             self.clock,
-            Reporter("batchsched-host-1", lambda: WALL, lambda _: "ours"),
+            Reporter("batchsched-host-1", lambda: WALL, lambda _: "ours", self.generations.get),
             busy=lambda: self.busy,
             dropped=lambda kind, why: self.dropped.update([(kind, why)]),
             may_write=lambda: self.leads,
@@ -92,6 +93,15 @@ def test_a_condition_is_written_only_when_it_changed() -> None:
     condition, _ = bench.run()
     assert "lastTransitionTime" not in condition.body["status"]["conditions"][0], "no new state"
     assert bench.condition("p")["message"] == "no GPU"
+
+
+def test_a_condition_says_which_spec_it_is_about() -> None:
+    bench = Bench("p")
+    for generation in (1, 2):
+        bench.generations["default", "p"] = generation
+        bench.say("p", "FailedScheduling", "no room")
+        bench.run()
+        assert bench.condition("p")["observedGeneration"] == generation
 
 
 def test_what_is_newer_replaces_what_was_not_sent() -> None:

@@ -51,3 +51,17 @@ def test_columns_that_need_the_same_column_to_move_are_one_part() -> None:
     assert room.amounts(9).tolist() == [0, 0, 0]
     found = {wanted: [part.tolist() for part, _ in room.parts(wanted)] for wanted in (3, 5, 9)}
     assert found == {3: [[0, 1], [2]], 5: [[2], [0, 1]], 9: [[0, 1], [2]]}
+
+
+def test_parts_that_have_to_rise_together_are_raised_equally() -> None:
+    """With x0 + x1 <= m + 1, x2 <= m + 1, and m at most as much as either."""
+    matrix = [[1, 1, 0, -1], [0, 0, 1, -1], [-1, -1, 0, 1], [0, 0, -1, 1]]
+    limits = ([-ABSENT] * 4, [1, 1, 0, 0])
+    program = program_of(matrix, [2, 9, 9, 9], limits, counts=3)
+    point = Incumbent(program)
+    columns = np.arange(3, dtype=np.int64)
+    room = Room(point, columns, program.upper[columns])
+    assert room.evenly(9).tolist() == [2, 2, 4]
+    assert room.evenly(1).tolist() == [0, 0, 0]
+    assert point.raise_by(columns, room.evenly(9))
+    assert point.x.tolist() == [2, 2, 4, 3]

@@ -53,8 +53,8 @@ class Backlog:
 
 BACKLOGS = (
     Backlog("mixed 2000 on 1000", 1000, 2000, 3),
-    Backlog("mixed 10000 on 5000", 5000, 10_000, 2),
-    Backlog("zone spread 10000 on 5000", 5000, 10_000, 1, spread=True),
+    Backlog("mixed 10000 on 5000", 5000, 10_000, 3),
+    Backlog("zone spread 10000 on 5000", 5000, 10_000, 3, spread=True),
 )
 FULL = Backlog("running", 5000, 10_000, 1)
 """What stands there when a process starts anew."""
