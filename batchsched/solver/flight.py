@@ -44,9 +44,10 @@ CLIMB_SHARE, CLIMB_SHARE_BESIDE = 0.5, 0.9
 """Of the time that is left, the most that one climb of the ladder may take: alone, and beside the
 search."""
 
-PATTERNS_GAP, PATTERNS_SHARE = 0.1, 0.7
+PATTERNS_GAP, PATTERNS_SHARE, PATTERNS_MAX = 0.1, 0.6, 2
 """How far from its bound the first open tier has to be, as a share of it, for patterns to be tried
-before it is relaxed over pods; and of the time that is left, the most that they may take."""
+before it is relaxed over pods; of the time that is left, the most that they may take at once; and
+how often they may."""
 
 REGIONS_SHARE = 0.1
 """Of the time that is left, the most that domains without their nodes may take."""
@@ -108,8 +109,8 @@ class Flight:
         self._objectives = [tier.objective(program.width) for tier in tiers]
         self._ladder = Ladder(program, self._objectives, [tier.highest for tier in tiers])
         self.point = Incumbent(program, x)
-        self._approached = self._patterned = False
-        self._relaxed = 0
+        self._approached = False
+        self._relaxed = self._patterned = 0
         self._told_last: tuple[int, int, int] | None = None
         if model.guide is not None:
             for i in range(len(tiers)):
@@ -246,16 +247,27 @@ class Flight:
         work.took("search", start_s)
 
     def _by_patterns(self, until_s: float) -> "_Told":
-        """Relax over patterns: a better bound, and where pods should go."""
-        work, start_s = self._work, self._work.clock()
+        """Relax over patterns: better bounds, and where pods should go.
+
+        The second time, the tiers down to the first that is open are held at what they came to.
+        """
+        work, start_s, values, again = self._work, self._work.clock(), self.values, self._patterned
         prices = [self._ladder.prices(i) for i in range(len(self._tiers))]
-        patterns = Patterns(self._model, self._program, self._objectives, work.budget)
         limit_s = self._left(until_s) * PATTERNS_SHARE
-        found = patterns.solve(self.point.x, prices, limit_s, self._ladder.interrupt)
-        for i, bound in enumerate(found.bounds):
+        held = values[: (self._first_open() or 0) + 1] if again else []
+        self._patterned += 1
+        found = self._patterns.solve(
+            self.point.x, prices, limit_s, self._ladder.interrupt, values=held
+        )
+        for i, bound in found.bounds.items():
             self._ladder.price(i, bound.bound_at)
         work.took("relax", start_s)
-        return _Told(found.targets is not None, found.targets)
+        return _Told(bool(found.bounds), found.targets)
+
+    @cached_property
+    def _patterns(self) -> Patterns:
+        """What is known of patterns, which grows."""
+        return Patterns(self._model, self._program, self._objectives, self._work.budget)
 
     def _ask_the_quotient(self, until_s: float) -> None:
         """A bound on the first open tier that symmetry makes cheap."""
@@ -325,19 +337,17 @@ class Flight:
 
     def _next_relaxation(self) -> "Callable[[float], _Told]":
         """Over patterns, where much is open; then a climb without cuts, and those with cuts."""
-        if not self._patterned and self._base is not None and self._is_wide():
-            self._patterned = True
+        if self._patterned < PATTERNS_MAX and self._base is not None and self._is_wide():
             return self._by_patterns
         self._relaxed += 1
         return partial(self._climb, rounds=0 if self._relaxed == 1 else ROUNDS_MAX)
 
     def _is_wide(self) -> bool:
-        """Whether a tier that was relaxed over pods is far from what that says."""
-        pairs = zip(self.values, self.bounds, strict=True)
-        gaps = [(i, bound - value, bound) for i, (value, bound) in enumerate(pairs)]
+        """Whether a tier that was relaxed is far from what that says."""
         return any(
-            gap > PATTERNS_GAP * bound and self._ladder.prices(i) is not None
-            for i, gap, bound in gaps
+            bound - value > PATTERNS_GAP * bound
+            and (self._patterned or self._ladder.prices(i) is not None)
+            for i, (value, bound) in enumerate(zip(self.values, self.bounds, strict=True))
         )
 
     @cached_property

@@ -58,12 +58,12 @@ class PatternBound:
 
 @dataclass(frozen=True, eq=False)
 class Patterned:
-    """What the patterns say: a bound on each tier looked at, and [counts] where pods should go.
+    """What the patterns say: bounds by tier, and [counts] where pods should go.
 
     There are no targets where patterns do not suit, or time was short.
     """
 
-    bounds: tuple[PatternBound, ...]
+    bounds: dict[int, PatternBound]
     targets: IntArray | None
 
 
@@ -88,38 +88,47 @@ class Patterns:
         self._row = np.full(program.height, -1, dtype=np.int64)
         self._row[self._kept] = np.arange(len(self._kept))
         self._pool = _Pool(self._nodes)
+        self._best: dict[int, Prices] = {}
+        """By tier, the prices that gave the best bound."""
 
     def solve(
-        self, x: IntArray, prices: Sequence[Prices | None], limit_s: float, interrupt: Interrupt
+        self,
+        x: IntArray,
+        prices: Sequence[Prices | None],
+        limit_s: float,
+        interrupt: Interrupt,
+        values: Sequence[int] = (),
     ) -> Patterned:
         """Relax tier after tier over patterns, the higher ones held at what they came to.
+
+        May be asked again, of what has been reached: all that is known stays.
 
         Args:
             x: [width] the incumbent, whose patterns are the first.
             prices: For each tier what another relaxation's duals were, if there was one.
             limit_s: How much of the budget it may take.
             interrupt: Fired where nobody waits for the answer any more.
+            values: What the first tiers are held at; only those below them are relaxed.
         """
         if not self._knapsacks.is_small:
-            return Patterned((), None)
+            return Patterned({}, None)
         until_s = max(self.budget.remaining_s - limit_s, 0.0)
         self._pool.add(x[: self._counts])
-        held: list[int] = []
-        bounds: list[PatternBound] = []
+        held, bounds = list(values), dict[int, PatternBound]()
         point: FloatArray | None = None
-        for i, first in enumerate(prices):
+        for i in range(len(values), len(prices)):
             left_s = self.budget.remaining_s - until_s
             share_s = left_s if i + 1 == len(prices) else left_s * TIER_SHARE
             tier = _Tier(self, i, tuple(held), interrupt)
-            relaxed = tier.relax(first, share_s)
-            if tier.bound is not None:
-                bounds.append(tier.bound)
+            relaxed = tier.relax(self._best.get(i, prices[i]), share_s)
+            if tier.bound is not None and tier.prices is not None:
+                bounds[i], self._best[i] = tier.bound, tier.prices
             if relaxed is None:
                 break
             point = relaxed
             held.append(tier.worth)
         targets = None if point is None else self._pool.chosen(point, self._counts)
-        return Patterned(tuple(bounds), targets)
+        return Patterned(bounds, targets)
 
     @property
     def known(self) -> int:
@@ -219,9 +228,9 @@ class _Tier:
         """Nothing is known of it."""
         self._patterns, self._i, self._held, self._interrupt = patterns, i, held, interrupt
         self._budget = patterns.budget
-        self._prices: Prices | None = None
+        self.prices: Prices | None = None
         self.bound: PatternBound | None = None
-        """The best so far, which ``_prices`` gave."""
+        """The best so far, which ``prices`` gave."""
         self.worth = 0
         """What the last relaxation was worth, rounded down."""
 
@@ -232,6 +241,7 @@ class _Tier:
         if limit_s <= 0 or self._price(first or nothing) is None:
             return None
         point: FloatArray | None = None
+        reached = -np.inf
         for _ in range(ROUNDS_MAX):
             left_s = budget.remaining_s - until_s
             if left_s <= 0 or not self._patterns.known:
@@ -242,8 +252,10 @@ class _Tier:
             solved = glop(program, objective, left_s, deterministic=counted, interrupt=interrupt)
             if solved is None:
                 break
-            point, reached = solved[0][: program.counts], float(objective @ solved[0])
-            self.worth = int(np.floor(reached + SLACK))
+            last, reached = reached, float(objective @ solved[0])
+            if reached < last - SLACK:  # it was cut off: with more patterns it is worth no less
+                break
+            point, self.worth = solved[0][: program.counts], int(np.floor(reached + SLACK))
             if self._is_near(reached) or not self._price_around(solved[1]):
                 break
         return point
@@ -262,8 +274,8 @@ class _Tier:
             Whether there are new patterns.
         """
         own = self._patterns.duals_of(duals, self._i)
-        if self._prices is not None:
-            best = self._prices
+        if self.prices is not None:
+            best = self.prices
             between = Prices((own.rows + best.rows) / 2, (own.held + best.held) / 2)
             found = self._price(between)
             if found is None or found.new:
@@ -278,7 +290,7 @@ class _Tier:
         self._budget.spend(found.work_s)
         held = self._held
         if self.bound is None or found.bound.bound_at(held) < self.bound.bound_at(held):
-            self.bound, self._prices = found.bound, at
+            self.bound, self.prices = found.bound, at
         return found
 
 

@@ -70,7 +70,7 @@ def test_their_bounds_hold_and_what_they_aim_at_is_nearly_as_good(seed: int) -> 
     model = model_of(coarse(seed))
     found, best = solved(model), optima(model)
     assert len(found.bounds) == len(best)
-    for i, bound in enumerate(found.bounds):
+    for i, bound in found.bounds.items():
         assert best[i] <= bound.bound_at(best[:i])
     assert found.targets is not None
     assert found.bounds[0].bound_at([]) - best[0] <= 1
@@ -83,13 +83,13 @@ def test_their_bounds_hold_and_what_they_aim_at_is_nearly_as_good(seed: int) -> 
 def test_their_bounds_hold_with_every_rule(seed: int) -> None:
     model = model_of(snapshot_of(random_cluster(random.Random(seed), Size(4, 6, 4))))
     best = optima(model)
-    for i, bound in enumerate(solved(model).bounds):
+    for i, bound in solved(model).bounds.items():
         assert best[i] <= bound.bound_at(best[:i])
 
 
 def test_a_bound_holds_where_a_higher_tier_got_less() -> None:
     pods = [make_pod("high", cpu=1000, priority=100), make_pod("low", cpu=1000)]
-    high, low = solved(model_of(make_snapshot([make_node("n", cpu=1000)], pods))).bounds
+    high, low = solved(model_of(make_snapshot([make_node("n", cpu=1000)], pods))).bounds.values()
     assert high.bound_at([]) == 1
     assert [low.bound_at([placed]) for placed in (1, 0)] == [0, 1]
 
@@ -97,7 +97,7 @@ def test_a_bound_holds_where_a_higher_tier_got_less() -> None:
 def test_without_time_they_say_nothing() -> None:
     found = solved(model_of(coarse(0)), limit_s=0.0)
     assert found.targets is None
-    assert found.bounds == ()
+    assert found.bounds == {}
 
 
 def test_large_pods_are_told_apart_where_the_relaxation_cuts_them_up() -> None:
@@ -105,6 +105,6 @@ def test_large_pods_are_told_apart_where_the_relaxation_cuts_them_up() -> None:
     nodes = [make_node(f"n{i}", cpu=10_000) for i in range(3)]
     pods = [make_pod(f"p{i}", cpu=6_000) for i in range(4)]
     found = solved(model_of(make_snapshot(nodes, pods)))
-    assert [bound.bound_at([]) for bound in found.bounds] == [3]
+    assert [bound.bound_at([]) for bound in found.bounds.values()] == [3]
     assert found.targets is not None
     assert np.array_equal(np.sort(found.targets), [1, 1, 1])
