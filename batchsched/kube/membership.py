@@ -10,11 +10,10 @@ they depend on.
 from collections.abc import Iterator
 
 from batchsched.snapshot.group import PodGroup
-from batchsched.snapshot.groups import Declared, Key, group_made, key_of_group
+from batchsched.snapshot.groups import Declared, Key, among_others, group_made, key_of_group
 from batchsched.snapshot.kinds import GroupKind, declare
 from batchsched.snapshot.kinds import Key as Name
 from batchsched.snapshot.pod import Pod
-from batchsched.snapshot.unions import joined
 
 Index = tuple[tuple[PodGroup, ...], tuple[tuple[Name, int], ...]]
 """As a Snapshot holds them: all groups, and the index of each member's."""
@@ -32,7 +31,7 @@ class Membership:
         self._made: dict[Key, PodGroup] = {}
         """Every group by itself."""
         self._groups: dict[Key, PodGroup] = {}
-        """The same, each in its union."""
+        """The same, each in its composites and its union."""
         self._stale: set[Key] = set()
         self._index: Index | None = ((), ())
 
@@ -74,11 +73,11 @@ class Membership:
                 self._made[key] = group_made(key, ordered, self._declared)
             else:
                 self._made.pop(key, None)
-        in_unions = joined(self._made) if stale else {}
+        others = among_others(self._made, self._declared) if stale else {}
         were = {key for key, group in self._groups.items() if group.ties or group.union}
-        for key in sorted(stale | in_unions.keys() | were if stale else ()):
+        for key in sorted(stale | others.keys() | were if stale else ()):
             before, members = self._groups.get(key), self._members.get(key, {})
-            now = in_unions.get(key) or self._made.get(key)
+            now = others.get(key) or self._made.get(key)
             if now is None:
                 self._groups.pop(key, None)
             else:
