@@ -21,7 +21,7 @@ class Grouping:
         self.declared = declared or Declared()
         self._known: dict[object, PodGroup] = {}
         self._tied = False
-        """Whether some gang has named others."""
+        """Whether some gang has named others, or is in a composite."""
         self._members: dict[Key, tuple[dict[PodKey, Pod], dict[PodKey, Pod]]] = {}
         """Of each gang those that live, and those that ended."""
 
@@ -71,7 +71,7 @@ class Grouping:
 
     def _in_union(self, group: PodGroup) -> PodGroup:
         """A group as it is among all others, where some start only together."""
-        if group.ties:
+        if group.ties or group.parent:
             self._tied = True
         if not self._tied:
             return group

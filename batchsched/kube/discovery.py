@@ -58,6 +58,7 @@ RESOURCES: tuple[Resource, ...] = (
     Resource(("resource.k8s.io", "ResourceClaim"), "resourceclaims", ("v1", "v1beta2", "v1beta1")),
     Resource(("scheduling.k8s.io", "PriorityClass"), "priorityclasses"),
     Resource(("scheduling.k8s.io", "PodGroup"), "podgroups", _GROUPS),
+    Resource(("scheduling.k8s.io", "CompositePodGroup"), "compositepodgroups", _GROUPS[:-1]),
     Resource(("scheduling.x-k8s.io", "PodGroup"), "podgroups", ("v1", "v1beta1", "v1alpha1")),
     Resource(("scheduling.sigs.k8s.io", "PodGroup"), "podgroups", ("v1alpha1",)),
     Resource(("scheduling.volcano.sh", "PodGroup"), "podgroups", ("v1", "v1beta1", "v1alpha2")),

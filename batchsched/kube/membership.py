@@ -10,11 +10,10 @@ they depend on.
 from collections.abc import Iterator
 
 from batchsched.snapshot.group import PodGroup
-from batchsched.snapshot.groups import Declared, Key, group_made, key_of_group
+from batchsched.snapshot.groups import Declared, Key, among_others, group_made, key_of_group
 from batchsched.snapshot.kinds import GroupKind, declare
 from batchsched.snapshot.kinds import Key as Name
 from batchsched.snapshot.pod import Pod
-from batchsched.snapshot.unions import joined
 
 Index = tuple[tuple[PodGroup, ...], tuple[tuple[Name, int], ...]]
 """As a Snapshot holds them: all groups, and the index of each member's."""
@@ -32,8 +31,9 @@ class Membership:
         self._made: dict[Key, PodGroup] = {}
         """Every group by itself."""
         self._groups: dict[Key, PodGroup] = {}
-        """The same, each in its union."""
+        """The same, each in its composites and its union."""
         self._stale: set[Key] = set()
+        self._declared_stale = False
         self._index: Index | None = ((), ())
 
     def put(self, old: Pod | None, new: Pod | None) -> None:
@@ -57,7 +57,7 @@ class Membership:
             self._stale.update((*name, api) for api in ("batch", "jobset.x-k8s.io"))
         for pod in [self._members[self._key_of[key]][key] for key in self._by_name.get(name, ())]:
             self.put(pod, pod)
-        self._index = None
+        self._index, self._declared_stale = None, True
 
     def of(self, pod: Name) -> PodGroup | None:
         """The group of a pod, ``None`` for most; as of the last ``settle``."""
@@ -67,18 +67,15 @@ class Membership:
     def settle(self) -> Iterator[Pod]:
         """Make anew what was touched, and give the members of groups that are not as before."""
         stale, self._stale = self._stale, set()
-        for key in stale:
-            members = self._members.get(key, {})
-            if members or key in self._declared.groups:
-                ordered = [members[name] for name in sorted(members)]
-                self._made[key] = group_made(key, ordered, self._declared)
-            else:
-                self._made.pop(key, None)
-        in_unions = joined(self._made) if stale else {}
+        anew = [self._make(key) for key in stale]
+        if not (any(anew) or self._declared_stale):  # most news are of pods, and say nothing new
+            return
+        self._declared_stale = False
+        others = among_others(self._made, self._declared)
         were = {key for key, group in self._groups.items() if group.ties or group.union}
-        for key in sorted(stale | in_unions.keys() | were if stale else ()):
+        for key in sorted(stale | others.keys() | were):
             before, members = self._groups.get(key), self._members.get(key, {})
-            now = in_unions.get(key) or self._made.get(key)
+            now = others.get(key) or self._made.get(key)
             if now is None:
                 self._groups.pop(key, None)
             else:
@@ -98,6 +95,16 @@ class Membership:
                 tuple((pod, at[self._key_of[pod]]) for pod in members),
             )
         return self._index
+
+    def _make(self, key: Key) -> bool:
+        """Make a group by itself; whether it is not as before."""
+        before, members = self._made.get(key), self._members.get(key, {})
+        if members or key in self._declared.groups:
+            ordered = [members[name] for name in sorted(members)]
+            self._made[key] = group_made(key, ordered, self._declared)
+        else:
+            self._made.pop(key, None)
+        return self._made.get(key) != before
 
     def _add(self, pod: Pod, key: Key) -> None:
         self._members.setdefault(key, {})[pod.key] = pod

@@ -113,6 +113,7 @@ class Simulation:
                 dict(declared.jobs),
                 dict(declared.job_sets),
                 dict(declared.job_owners),
+                dict(declared.composites),
             )
         )
         delay_s = faults.watch_delay_s if faults is not None else lambda: 0.0

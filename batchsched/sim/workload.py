@@ -64,7 +64,10 @@ def load(files: Iterable[tuple[str, bytes]], seed: int = 0) -> Scenario:
     found = _sorted(files)
     head = header(found.headers)
     base, pods = _nouns(found)
-    declared = Declared(groups={group.key: group for group in base.groups})
+    declared = Declared(
+        groups={group.key: group for group in base.groups},
+        composites={each.key: each for each in base.composites},
+    )
     arrivals = list(_arrivals(head, found, seed))
     scenario = Scenario(
         name=head.name,

@@ -72,6 +72,42 @@ class KubernetesGroupModel(Object):
     spec: KubernetesGroupSpec
 
 
+class CompositeGangModel(Api):
+    """``gang`` of groups."""
+
+    min_group_count: Positive
+
+
+class CompositePolicyModel(Api):
+    """``schedulingPolicy`` of a group of groups: exactly one of the two."""
+
+    basic: BasicModel | None = None
+    gang: CompositeGangModel | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> "CompositePolicyModel":
+        if (self.basic is None) == (self.gang is None):
+            refuse("needs exactly one of basic and gang")
+        return self
+
+
+class CompositeGroupSpec(Api):
+    """``spec`` of a CompositePodGroup."""
+
+    scheduling_policy: CompositePolicyModel
+    scheduling_constraints: GroupConstraintsModel | None = None
+    disruption_mode: DisruptionModel | None = None
+    priority: Int32 | None = None
+    preemption_policy: Literal["Never", "PreemptLowerPriority"] | None = None
+    parent_composite_pod_group_name: str | None = None
+
+
+class CompositeGroupModel(Object):
+    """A scheduling.k8s.io CompositePodGroup."""
+
+    spec: CompositeGroupSpec
+
+
 class MemberGroupSpec(Api):
     """``spec`` with ``minMember`` (coscheduling, Volcano)."""
 

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 from batchsched.snapshot.api import Object
 from batchsched.snapshot.api_groups import (
+    CompositeGroupModel,
+    CompositeGroupSpec,
     JobModel,
     JobSetModel,
     JobSpecModel,
@@ -15,7 +17,7 @@ from batchsched.snapshot.api_groups import (
     MemberGroupModel,
 )
 from batchsched.snapshot.decode_cluster import namespace
-from batchsched.snapshot.group import PodGroup
+from batchsched.snapshot.group import CompositePodGroup, PodGroup
 from batchsched.snapshot.groups import VOLCANO
 from batchsched.snapshot.pod_gangs import (
     KOORDINATOR_GROUPS,
@@ -27,17 +29,30 @@ from batchsched.snapshot.pod_gangs import (
 
 def kubernetes_group(model: KubernetesGroupModel, api: str) -> PodGroup:
     """A scheduling.k8s.io PodGroup; ``basic`` lets its pods come one by one."""
-    spec, space = model.spec, namespace(model.metadata)
-    policy, limits = spec.scheduling_policy, spec.scheduling_constraints
-    keys = (limits and limits.topology) or []
-    above = spec.parent_composite_pod_group_name
+    spec, policy = model.spec, model.spec.scheduling_policy
     return PodGroup(
         api=api,
-        namespace=space,
+        namespace=namespace(model.metadata),
         name=model.metadata.name,
         min_count=policy.gang.min_count if policy.gang else 0,
-        required_topology=keys[0].key if keys else None,
-        problem=_in_composite(f"{space}/{model.metadata.name}", above) if above else _known(model),
+        required_topology=_topology(spec),
+        problem=_known(model),
+        priority=spec.priority,
+        preemption_never=spec.preemption_policy == "Never",
+        goes_whole=_goes_whole(spec),
+        parent=spec.parent_composite_pod_group_name or None,
+    )
+
+
+def composite_group(model: CompositeGroupModel) -> CompositePodGroup:
+    """A CompositePodGroup; ``basic`` lets its groups come one by one."""
+    spec, policy = model.spec, model.spec.scheduling_policy
+    return CompositePodGroup(
+        namespace=namespace(model.metadata),
+        name=model.metadata.name,
+        min_count=policy.gang.min_group_count if policy.gang else 0,
+        parent=spec.parent_composite_pod_group_name or None,
+        required_topology=_topology(spec),
         priority=spec.priority,
         preemption_never=spec.preemption_policy == "Never",
         goes_whole=_goes_whole(spec),
@@ -49,14 +64,14 @@ def _known(model: Object) -> str | None:
     return (model.metadata.annotations or {}).get(PROBLEM)
 
 
-def _in_composite(name: str, above: str) -> str:
-    return (
-        f"PodGroup {name} belongs to CompositePodGroup {above}; gangs of gangs are not scheduled "
-        "yet: make one PodGroup of them, or remove parentCompositePodGroupName"
-    )
+def _topology(spec: KubernetesGroupSpec | CompositeGroupSpec) -> str | None:
+    """The node label of the one domain that a group asks for."""
+    limits = spec.scheduling_constraints
+    keys = (limits and limits.topology) or []
+    return keys[0].key if keys else None
 
 
-def _goes_whole(spec: KubernetesGroupSpec) -> bool:
+def _goes_whole(spec: KubernetesGroupSpec | CompositeGroupSpec) -> bool:
     """``disruptionMode``: ``all`` is called ``PodGroup`` in v1alpha2."""
     mode = spec.disruption_mode
     return mode == "PodGroup" if mode is None or isinstance(mode, str) else mode.all is not None

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from batchsched.snapshot.encode import Object, api_object, metadata
 from batchsched.snapshot.finished import finished
-from batchsched.snapshot.group import PodGroup
+from batchsched.snapshot.group import CompositePodGroup, PodGroup
 from batchsched.snapshot.groups import (
     COSCHEDULING,
     COSCHEDULING_OLD,
@@ -31,7 +31,8 @@ _VERSIONS = {COSCHEDULING: "v1alpha1", COSCHEDULING_OLD: "v1alpha1", VOLCANO: "v
 
 
 def group_objects(snapshot: Snapshot) -> Iterator[Object]:
-    """PodGroups, Jobs and JobSets, as far as they make groups."""
+    """PodGroups, composites, Jobs and JobSets, as far as they make groups."""
+    yield from map(_composite, snapshot.composites)
     ended = _ended(snapshot)
     for g, group in enumerate(snapshot.groups):
         if group.problem != missing(group):
@@ -82,17 +83,30 @@ def _object(group: PodGroup) -> Iterator[Object]:
 
 def _kubernetes(group: PodGroup, meta: Object) -> Object:
     """A scheduling.k8s.io PodGroup."""
-    count, key = group.min_count, group.required_topology
+    count = group.min_count
     policy: Object = {"gang": {"minCount": count}} if count else {"basic": {}}
-    limits = {"topology": [{"key": key}]} if key else {}
-    spec = {
+    return api_object(f"{KUBERNETES}/v1beta1", "PodGroup", meta, spec=_spec(group, policy))
+
+
+def _composite(group: CompositePodGroup) -> Object:
+    """A CompositePodGroup."""
+    count = group.min_count
+    policy: Object = {"gang": {"minGroupCount": count}} if count else {"basic": {}}
+    meta, version = metadata(group.name, group.namespace), f"{KUBERNETES}/v1alpha3"
+    return api_object(version, "CompositePodGroup", meta, spec=_spec(group, policy))
+
+
+def _spec(group: PodGroup | CompositePodGroup, policy: Object) -> Object:
+    """What both kinds of Kubernetes' groups say."""
+    key = group.required_topology
+    return {
         "schedulingPolicy": policy,
-        "schedulingConstraints": limits,
+        "schedulingConstraints": {"topology": [{"key": key}]} if key else {},
         **({"disruptionMode": {"all": {}}} if group.goes_whole else {}),
         **({"priority": group.priority} if group.priority is not None else {}),
         **({"preemptionPolicy": "Never"} if group.preemption_never else {}),
+        **({"parentCompositePodGroupName": group.parent} if group.parent else {}),
     }
-    return api_object(f"{KUBERNETES}/v1beta1", "PodGroup", meta, spec=spec)
 
 
 def _kai(group: PodGroup, meta: Object) -> Object:

@@ -1,4 +1,4 @@
-"""Pod groups: the gangs, whatever API they came from."""
+"""Pod groups: the gangs, whatever API they came from, and the composites that some are in."""
 
 from dataclasses import dataclass
 
@@ -37,6 +37,8 @@ class PodGroup:
     """The keys of all groups that start together with it, itself among them, if there are more."""
     union_count: int = 0
     """The minimums of these groups, together."""
+    parent: str | None = None
+    """The CompositePodGroup that it is in, of the same namespace."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -52,3 +54,26 @@ class PodGroup:
     def unit_count(self) -> int:
         """How many pods of the unit there have to be at least."""
         return self.union_count if self.union else self.min_count
+
+
+@dataclass(frozen=True, slots=True)
+class CompositePodGroup:
+    """A group of groups: those PodGroups, and those composites, that name it as their parent.
+
+    ``min_count`` is how many of them start if any does; 0 lets each come by itself. The rest is as
+    in ``PodGroup``, for all pods below it.
+    """
+
+    namespace: str
+    name: str
+    min_count: int = 0
+    parent: str | None = None
+    required_topology: str | None = None
+    priority: int | None = None
+    preemption_never: bool = False
+    goes_whole: bool = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """``(namespace, name)``: identity and order."""
+        return (self.namespace, self.name)

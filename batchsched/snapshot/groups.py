@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from batchsched.snapshot.composites import in_composites
 from batchsched.snapshot.finished import finished
-from batchsched.snapshot.group import PodGroup
+from batchsched.snapshot.group import CompositePodGroup, PodGroup
 from batchsched.snapshot.labels import integer
 from batchsched.snapshot.parts import part_of
 from batchsched.snapshot.pod import OwnerRef, Pod
@@ -93,6 +94,7 @@ class Declared:
     job_sets: dict[tuple[str, str], int] = field(default_factory=dict)
     job_owners: dict[tuple[str, str], OwnerRef] = field(default_factory=dict)
     """(namespace, name) of Jobs to what controls them."""
+    composites: dict[tuple[str, str], CompositePodGroup] = field(default_factory=dict)
 
 
 def groups(
@@ -109,8 +111,19 @@ def groups(
     found = sorted(declared.groups.keys() | members.keys())
     index = {key: at for at, key in enumerate(found)}
     made = {key: group_made(key, members.get(key, []), declared) for key in found}
-    made |= joined(made)
+    made |= among_others(made, declared)
     return tuple(made.values()), tuple(sorted((pod, index[key]) for pod, key in key_of))
+
+
+def among_others(made: Mapping[Key, PodGroup], declared: Declared) -> dict[Key, PodGroup]:
+    """The groups that are in composites or in unions, as they are there; all others are left out.
+
+    Args:
+        made: Every group, by key, each as it is by itself.
+        declared: What the snapshot holds that makes groups.
+    """
+    found, together = in_composites(made, declared.groups, declared.composites)
+    return found | joined({**made, **found} if found else made, together)
 
 
 def key_of_group(pod: Pod, declared: Declared) -> Key | None:

@@ -115,6 +115,9 @@ DECODERS: dict[GroupKind, Decoder] = {
         api_groups.KubernetesGroupModel,
         lambda model: decode_groups.kubernetes_group(model, KUBERNETES),
     ),
+    (KUBERNETES, "CompositePodGroup"): _plain(
+        api_groups.CompositeGroupModel, decode_groups.composite_group
+    ),
     **{(api, "PodGroup"): _member_group(api) for api in _MEMBER_GROUPS},
     (KAI, "PodGroup"): _plain(
         api_groups.KaiGroupModel, lambda model: decode_groups.kai_group(model, KAI)
@@ -142,6 +145,7 @@ FIELDS: dict[str, GroupKind] = {
     "resource_claims": ("resource.k8s.io", "ResourceClaim"),
     "budgets": ("policy", "PodDisruptionBudget"),
     "services": ("", "Service"),
+    "composites": (KUBERNETES, "CompositePodGroup"),
 }
 """The fields of a Snapshot that hold all nouns of one kind, sorted by identity."""
 
@@ -154,6 +158,7 @@ PLAIN_OWNERS: tuple[GroupKind, ...] = (
 
 DECLARING: tuple[GroupKind, ...] = (
     (KUBERNETES, "PodGroup"),
+    (KUBERNETES, "CompositePodGroup"),
     *((api, "PodGroup") for api in (*_MEMBER_GROUPS, KAI)),
     ("batch", "Job"),
     ("jobset.x-k8s.io", "JobSet"),
@@ -214,6 +219,8 @@ def declare(declared: Declared, kind: GroupKind, key: Key, noun: Any) -> None:
     group, name = kind
     if name == "PodGroup":
         _put(declared.groups, (*key, group), noun)
+    elif name == "CompositePodGroup":
+        _put(declared.composites, key, noun)
     elif name == "Job":
         _put(declared.jobs, key, None if noun is None else noun.pods)
         _put(declared.job_owners, key, None if noun is None else noun.owner)

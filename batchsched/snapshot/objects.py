@@ -26,7 +26,7 @@ READ = {
     "jobset.x-k8s.io": ("JobSet",),
     "policy": ("PodDisruptionBudget",),
     "resource.k8s.io": ("ResourceClaim",),
-    "scheduling.k8s.io": ("PriorityClass", "PodGroup"),
+    "scheduling.k8s.io": ("PriorityClass", "PodGroup", "CompositePodGroup"),
     "scheduling.x-k8s.io": ("PodGroup",),
     "scheduling.sigs.k8s.io": ("PodGroup",),
     "scheduling.volcano.sh": ("PodGroup",),

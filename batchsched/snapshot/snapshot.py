@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from batchsched.snapshot.group import PodGroup
+from batchsched.snapshot.group import CompositePodGroup, PodGroup
 from batchsched.snapshot.labels import LabelSelector, Pairs
 from batchsched.snapshot.node import Node
 from batchsched.snapshot.pod import Pod
@@ -43,6 +43,7 @@ class Snapshot:
     groups: tuple[PodGroup, ...] = ()
     group_of: tuple[tuple[tuple[str, str], int], ...] = ()
     """Pod key to index into ``groups``, for the pods that belong to one."""
+    composites: tuple[CompositePodGroup, ...] = ()
     claims: tuple[PersistentVolumeClaim, ...] = ()
     volumes: tuple[PersistentVolume, ...] = ()
     storage_classes: tuple[StorageClass, ...] = ()

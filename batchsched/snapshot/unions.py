@@ -1,11 +1,12 @@
 """Unions: gangs that start only together with others, all of them or none.
 
 A gang names others (Koordinator's annotation ``groups``), and these may name more: a union is all
-that hang together so, in whatever direction, in a ring as well (koordinator #872). Each group of a
-union is told who the others are; to everybody who binds, the union is one unit.
+that hang together so, in whatever direction, in a ring as well (koordinator #872). Composites tie
+their groups, too. Each group of a union is told who the others are; to everybody who binds, the
+union is one unit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -14,11 +15,14 @@ from batchsched.snapshot.group import PodGroup
 Key: TypeAlias = tuple[str, str, str]
 
 
-def joined(made: Mapping[Key, PodGroup]) -> dict[Key, PodGroup]:
+def joined(
+    made: Mapping[Key, PodGroup], together: Iterable[Sequence[Key]] = ()
+) -> dict[Key, PodGroup]:
     """The groups that are of a union, as they are in it; all others are left out.
 
     Args:
         made: Every group, by key, each as it is by itself.
+        together: Groups that start together whatever they name.
     """
     tied = {key: _named(group, made) for key, group in made.items() if group.ties}
     top: dict[Key, Key] = {}
@@ -28,9 +32,9 @@ def joined(made: Mapping[Key, PodGroup]) -> dict[Key, PodGroup]:
             key = top[key]
         return key
 
-    for key, (others, _) in tied.items():
-        for other in others:
-            low, high = sorted((find(key), find(other)))
+    for one, *others in [*(found for found, _ in tied.values()), *together]:
+        for other in (one, *others):
+            low, high = sorted((find(one), find(other)))
             top[high] = low
     unions: dict[Key, list[Key]] = {}
     for key in sorted(top):

@@ -36,7 +36,8 @@ SCHEDULER_QPS = 5000
 ADMIN_GROUP = "system:masters"
 # Pod groups are off by default in every release up to 1.37.
 GATES = ("GenericWorkload", "TopologyAwareWorkloadScheduling")
-APIS = ("scheduling.k8s.io/v1beta1",)
+API_GATES = (*GATES, "CompositePodGroup")
+APIS = ("scheduling.k8s.io/v1beta1", "scheduling.k8s.io/v1alpha3")
 
 
 class ControlPlaneError(Exception):
@@ -130,7 +131,7 @@ class ControlPlane:
             "--allow-privileged",
             "--max-requests-inflight=3000",
             "--max-mutating-requests-inflight=1000",
-            f"--feature-gates={','.join(f'{gate}=true' for gate in GATES)}",
+            f"--feature-gates={','.join(f'{gate}=true' for gate in API_GATES)}",
             f"--runtime-config={','.join(f'{api}=true' for api in APIS)}",
         ]
         self._start("kube-apiserver", arguments)

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from random import Random
 from time import monotonic
@@ -27,7 +28,7 @@ from tests.controlplane.plane import ControlPlane
 QUICK = Pace(backoff_s=0.05, backoff_max_s=0.5, absent_s=0.2, watch_s=2)
 """Watches of two seconds: their ends are met in a test."""
 PATIENCE_S = 60.0
-GROUPS = "scheduling.k8s.io/v1beta1"
+GROUPS, COMPOSITES = "scheduling.k8s.io/v1beta1", "scheduling.k8s.io/v1alpha3"
 
 
 class Looking:
@@ -192,6 +193,37 @@ def test_a_redacted_export_names_nobody_and_has_the_same_shape(
     (pod,) = hidden.pods
     (node,) = hidden.nodes
     assert set(pod.spec.node_selector) <= set(node.labels)
+
+
+def test_composites_are_seen_and_their_groups_wait_until_they_are_whole(
+    clean_control_plane: ControlPlane, namespace: str
+) -> None:
+    api = clean_control_plane.api()
+    made = {"workloadRef": {"workloadName": "w", "templateName": "t"}}
+    composite = {
+        "apiVersion": COMPOSITES,
+        "kind": "CompositePodGroup",
+        "metadata": {"name": "all"},
+        "spec": {"schedulingPolicy": {"gang": {"minGroupCount": 2}}, **made},
+    }
+    create_pods(api, namespace, [make_pod("member", schedulingGroup={"podGroupName": "a"})])
+    with looking(clean_control_plane.admin) as look:
+        api.create(collection("compositepodgroups", namespace, COMPOSITES), composite)
+        for name, problem in (("a", "waits for groups: 1 of 2 exist"), ("b", None)):
+            group = pod_group(name, 1)
+            group["spec"] |= {"parentCompositePodGroupName": "all", **made}
+            api.create(collection("podgroups", namespace, GROUPS), group)
+            look.until(partial(_waits_for, problem))
+        assert [name for _, name, _ in look.cache.snapshot().groups[0].union] == ["a", "b"]
+        told = [change.group for change in look.changes if isinstance(change, PodChange)]
+    assert told[-1] is not None
+    assert told[-1].problem is None, "who waits is told of again"
+
+
+def _waits_for(problem: str | None, seen: Snapshot) -> bool:
+    """Whether the first group waits for this, or for nothing."""
+    found = seen.groups[0].problem if seen.groups else "its object is not seen yet"
+    return found is None if problem is None else problem in (found or "")
 
 
 def test_a_kind_that_is_defined_later_is_taken_up(

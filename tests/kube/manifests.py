@@ -52,6 +52,19 @@ def gang(name: str, least: int) -> Raw:
     }
 
 
+def gang_in(above: str, name: str, least: int) -> Raw:
+    """A scheduling.k8s.io PodGroup in a composite."""
+    raw = gang(name, least)
+    return {**raw, "spec": {**raw["spec"], "parentCompositePodGroupName": above}}
+
+
+def composite(name: str, least: int, above: str | None = None) -> Raw:
+    """A CompositePodGroup."""
+    spec: Raw = {"schedulingPolicy": {"gang": {"minGroupCount": least}}}
+    spec |= {"parentCompositePodGroupName": above} if above else {}
+    return {"metadata": {"namespace": "default", "name": name}, "spec": spec}
+
+
 def other_gang(name: str, least: int) -> Raw:
     """A scheduling.x-k8s.io PodGroup."""
     return {"metadata": {"namespace": "default", "name": name}, "spec": {"minMember": least}}

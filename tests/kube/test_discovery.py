@@ -49,6 +49,17 @@ def test_the_newest_version_that_has_the_kind_is_taken(
     assert found(api, GROUP) == expected
 
 
+def test_composites_are_found_where_groups_are_served_in_a_newer_version_than_they() -> None:
+    api, composites = FakeApi(), "compositepodgroups"
+    api.apis = {
+        "scheduling.k8s.io/v1beta1": ["podgroups"],
+        "scheduling.k8s.io/v1alpha3": ["podgroups", composites],
+    }
+    resource = next(r for r in RESOURCES if r.plural == composites)
+    path = f"/apis/scheduling.k8s.io/v1alpha3/{composites}"
+    assert found(api, resource) == Served("v1alpha3", path)
+
+
 def test_a_group_without_the_kind_is_as_good_as_none() -> None:
     api = FakeApi()
     api.apis = {"scheduling.k8s.io/v1beta1": ["workloads"]}

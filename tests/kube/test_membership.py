@@ -1,6 +1,8 @@
-"""Unions of gangs as watches show their pods one by one (``test_store`` has the rest)."""
+"""Unions of gangs as watches show what makes them one by one (``test_store`` has the rest)."""
 
 from batchsched.kube.membership import Membership
+from batchsched.snapshot.group import CompositePodGroup, PodGroup
+from batchsched.snapshot.groups import KUBERNETES
 from batchsched.snapshot.pod import Pod
 from tests.builders import make_pod
 
@@ -29,3 +31,36 @@ def test_a_gang_is_told_of_again_when_one_of_its_union_comes_or_goes() -> None:
     membership.put(b, None)
     assert [*membership.settle()] == [a]
     assert membership.index()[0] == (alone,)
+
+
+def test_gangs_in_a_composite_are_told_of_again_whenever_one_part_of_it_comes_or_goes() -> None:
+    membership, pod = Membership(), make_pod("p", pod_group="a")
+    group, composite = (KUBERNETES, "PodGroup"), (KUBERNETES, "CompositePodGroup")
+    membership.put(None, pod)
+    membership.declare(group, ("default", "a"), in_all("a"))
+    why = [told(membership, pod)]
+    membership.declare(composite, ("default", "all"), CompositePodGroup("default", "all", 2))
+    why.append(told(membership, pod))
+    membership.declare(group, ("default", "b"), in_all("b"))
+    why.append(told(membership, pod))
+    found = membership.of(pod.key)
+    assert found is not None
+    assert [name for _, name, _ in found.union] == ["a", "b"]
+    membership.declare(composite, ("default", "all"), None)
+    why.append(told(membership, pod))
+    gone = "PodGroup default/a is in CompositePodGroup all, which does not exist; create it"
+    waits = "CompositePodGroup default/all waits for groups: 1 of 2 exist"
+    assert why == [gone, waits, None, gone]
+
+
+def in_all(name: str) -> PodGroup:
+    """A gang of one in the composite "all"."""
+    return PodGroup(KUBERNETES, "default", name, 1, parent="all")
+
+
+def told(membership: Membership, pod: Pod) -> str | None:
+    """What the group of a pod waits for, now that the pod was told of again."""
+    assert [*membership.settle()] == [pod]
+    found = membership.of(pod.key)
+    assert found is not None
+    return found.problem

@@ -15,21 +15,27 @@ from batchsched.kube.store import Store
 from batchsched.profile import named_profiles
 from batchsched.scheduler import Limits, schedule
 from batchsched.snapshot.allowance import Allowance
-from batchsched.snapshot.groups import LABEL
 from batchsched.snapshot.kinds import GroupKind, Key
 from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.read import read
 from batchsched.snapshot.snapshot import Snapshot, pending
-from tests.kube.manifests import gang, job, kai_gang, node, other_gang, pod, ranked_gang, service
+from tests.kube.drawn_objects import (
+    COMPOSITE,
+    DRAWN,
+    GROUP,
+    KAI_GROUP,
+    NODE,
+    OTHER_GROUP,
+    POD,
+    objects,
+)
+from tests.kube.manifests import gang, node, pod
 
 Raw = dict[str, Any]
 Truth = dict[tuple[GroupKind, Key], Raw]
 
 RESOURCE_OF: dict[GroupKind, Resource] = {resource.kind: resource for resource in RESOURCES}
-POD, NODE, SERVICE, JOB = ("", "Pod"), ("", "Node"), ("", "Service"), ("batch", "Job")
-GROUP, OTHER_GROUP = ("scheduling.k8s.io", "PodGroup"), ("scheduling.x-k8s.io", "PodGroup")
-KAI_GROUP = ("scheduling.run.ai", "PodGroup")
-VERSION = {GROUP: "v1beta1", OTHER_GROUP: "v1alpha1", KAI_GROUP: "v2alpha2"}
+VERSION = {GROUP: "v1beta1", COMPOSITE: "v1alpha3", OTHER_GROUP: "v1alpha1", KAI_GROUP: "v2alpha2"}
 
 
 class Watched:
@@ -94,84 +100,13 @@ def told(changes: Sequence[Change]) -> list[str]:
     return words
 
 
-NAMES = st.sampled_from(["a", "b", "c"])
-POD_GROUPS: list[Raw] = [
-    {},
-    {"spec": {"schedulingGroup": {"podGroupName": "a"}}},
-    {"meta": {"labels": {LABEL: "a"}}},
-    {"meta": {"labels": {LABEL: "b", "app": "web"}}},
-    {"meta": {"labels": {"app": "web"}}},
-    {"meta": {"annotations": {"batchsched.io/gang": "a", "batchsched.io/min-available": "2"}}},
-    {"meta": {"annotations": {"batchsched.io/gang": "a", "batchsched.io/min-available": "3"}}},
-    {
-        "meta": {
-            "annotations": {"batchsched.io/gang": "owner"},
-            "ownerReferences": [
-                {
-                    "apiVersion": "batch/v1",
-                    "kind": "Job",
-                    "name": "a",
-                    "uid": "j",
-                    "controller": True,
-                }
-            ],
-        }
-    },
-    {"spec": {"schedulerName": "other"}, "meta": {"labels": {LABEL: "a"}}},
-    {
-        "meta": {
-            "annotations": {"pod-group-name": "a"},
-            "labels": {"kai.scheduler/subgroup-name": "a"},
-        }
-    },
-    {"meta": {"annotations": {"pod-group-name": "a"}}},
-    {
-        "meta": {
-            "labels": {"kueue.x-k8s.io/pod-group-name": "a"},
-            "annotations": {"kueue.x-k8s.io/pod-group-total-count": "3"},
-        }
-    },
-    {
-        "meta": {
-            "labels": {
-                "pod-group.scheduling.sigs.k8s.io/name": "a",
-                "pod-group.scheduling.sigs.k8s.io/min-available": "2",
-            }
-        }
-    },
-]
-PHASES = st.sampled_from(["Pending", "Running", "Succeeded", "Failed"])
-
-
-@st.composite
-def objects(draw: st.DrawFn) -> tuple[GroupKind, Raw]:
-    kind = draw(st.sampled_from([POD, POD, POD, NODE, SERVICE, JOB, GROUP, OTHER_GROUP, KAI_GROUP]))
-    name, number = draw(NAMES), draw(st.integers(1, 3))
-    made = {
-        NODE: lambda: node(f"n-{name}", str(number), zone=name),
-        SERVICE: lambda: service(name, app=draw(st.sampled_from(["web", "db"]))),
-        JOB: lambda: job(name, number, draw(st.sampled_from([None, "a"]))),
-        GROUP: lambda: (ranked_gang if draw(st.booleans()) else gang)(name, number),
-        KAI_GROUP: lambda: kai_gang(name, number),
-        OTHER_GROUP: lambda: other_gang(name, number),
-        POD: lambda: pod(
-            f"p-{name}",
-            node=draw(st.sampled_from([None, "n-a", "n-b"])),
-            phase=draw(PHASES),
-            uid=draw(st.sampled_from(["1", "2"])),
-            **draw(st.sampled_from(POD_GROUPS)),
-        ),
-    }
-    return kind, made[kind]()
-
-
 STEPS = st.lists(
     st.one_of(
         objects().map(lambda found: ("put", *found)),
         objects().map(lambda found: ("gone", found[0], found[1]["metadata"]["name"])),
         st.tuples(
             st.just("relist"),
-            st.sampled_from([POD, NODE, SERVICE, JOB, GROUP, OTHER_GROUP, KAI_GROUP]),
+            st.sampled_from(DRAWN),
             st.lists(objects(), max_size=4),
         ),
         st.just(("look",)),

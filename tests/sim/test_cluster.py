@@ -10,6 +10,8 @@ from batchsched.daemon.grouping import Grouping
 from batchsched.daemon.ports import NodeChange, PodChange
 from batchsched.sim.clock import VirtualClock
 from batchsched.sim.cluster import GRACE_S, LOST_PODS_DELETED_AFTER_S, START_DELAY_S, SimCluster
+from batchsched.snapshot.group import CompositePodGroup, PodGroup
+from batchsched.snapshot.groups import KUBERNETES, Declared
 from batchsched.snapshot.pod import Pod
 from tests.builders import make_node, make_pod, make_snapshot
 
@@ -160,3 +162,18 @@ def test_the_watches_show_gangs_in_their_unions(cluster: SimCluster) -> None:
     assert first.group is not None
     assert first.group.problem is not None, "the other is not there yet"
     assert second.group == cluster.snapshot().groups[1]
+
+
+def test_the_watches_show_gangs_in_their_composites() -> None:
+    gangs = [PodGroup(KUBERNETES, "default", name, 1, parent="all") for name in ("a", "b")]
+    composite = CompositePodGroup("default", "all", 2)
+    declared = Declared(
+        groups={each.key: each for each in gangs}, composites={composite.key: composite}
+    )
+    base = make_snapshot([make_node("n1")])
+    cluster = SimCluster(base, Grouping(declared), VirtualClock())
+    cluster.create(make_pod("p", pod_group="a"), None)
+    (told,) = cluster.changes()
+    assert isinstance(told, PodChange)
+    assert told.group == cluster.snapshot().groups[0]
+    assert told.group.union == (gangs[0].key, gangs[1].key)

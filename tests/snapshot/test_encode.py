@@ -158,6 +158,42 @@ GROUPS: dict[str, list[dict[str, Any]]] = {
             spec={"subGroups": [{"name": "a", "minSubGroup": 1}]},
         ),
     ],
+    "groups in composites": [
+        pod("a", schedulingGroup={"podGroupName": "g"}),
+        *(
+            obj(
+                "PodGroup",
+                name,
+                api=SCHEDULING,
+                namespace="default",
+                spec={
+                    "schedulingPolicy": {"gang": {"minCount": 1}},
+                    "parentCompositePodGroupName": above,
+                },
+            )
+            for name, above in (("g", "low"), ("h", "low"), ("i", "high"), ("j", "gone"))
+        ),
+        *(
+            obj(
+                "CompositePodGroup",
+                name,
+                api="scheduling.k8s.io/v1alpha3",
+                namespace="default",
+                spec={
+                    "schedulingPolicy": policy,
+                    "priority": 3,
+                    "preemptionPolicy": "Never",
+                    "disruptionMode": {"all": {}},
+                    "schedulingConstraints": {"topology": topology},
+                    **({"parentCompositePodGroupName": "high"} if name == "low" else {}),
+                },
+            )
+            for name, policy, topology in (
+                ("low", {"gang": {"minGroupCount": 2}}, []),
+                ("high", {"basic": {}}, [{"key": "zone"}]),
+            )
+        ),
+    ],
     "a gang of Koordinator's labels": [
         pod(
             "a",

@@ -287,15 +287,6 @@ def test_the_disruption_mode_is_read_in_all_versions(mode: Any, *, whole: bool) 
     assert snapshot_of(upstream(disruptionMode=mode)).groups[0].goes_whole is whole
 
 
-def test_a_group_in_a_composite_waits() -> None:
-    found = only(
-        snapshot_of(
-            pod(schedulingGroup={"podGroupName": "g"}), upstream(parentCompositePodGroupName="all")
-        )
-    )
-    assert "belongs to CompositePodGroup all" in str(found.problem)
-
-
 def test_the_gangs_of_the_contract_come_before_those_of_others() -> None:
     notes = {
         "batchsched.io/gang": "own",

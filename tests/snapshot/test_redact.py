@@ -239,6 +239,24 @@ def test_the_gangs_of_other_schedulers_are_the_same_under_other_names() -> None:
     assert {g.problem for g in before} == {None}
 
 
+def test_groups_are_in_the_same_composites_under_other_names() -> None:
+    scheduling = "scheduling.k8s.io"
+    found: list[tuple[GroupKind, Raw]] = [
+        (("", "Node"), {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}})
+    ]
+    for kind, name, policy in (
+        ("CompositePodGroup", "payroll", {"gang": {"minGroupCount": 2}}),
+        ("PodGroup", "payroll-a", {"gang": {"minCount": 1}}),
+        ("PodGroup", "payroll-b", {"gang": {"minCount": 1}}),
+    ):
+        above = {"parentCompositePodGroupName": "payroll"} if kind == "PodGroup" else {}
+        head = {"apiVersion": f"{scheduling}/v1alpha3", "kind": kind, "metadata": {"name": name}}
+        found.append(((scheduling, kind), {**head, "spec": {"schedulingPolicy": policy, **above}}))
+    left = redacted(found, b"key")
+    assert b"payroll" not in orjson.dumps(left)
+    assert [(len(g.union), g.problem) for g in read_list(left).groups] == [(2, None)] * 2
+
+
 def test_every_kind_that_is_read_can_leave() -> None:
     kinds = chain.from_iterable(((group, name) for name in names) for group, names in READ.items())
     assert set(MODELS) == set(kinds)
