@@ -122,7 +122,7 @@ class Watch(Guard):
         ran, there = old is not None and runs(old), new is not None and runs(new)
         if ran and new is None:
             self.lost_s.append(self.simulation.clock.now_s())
-        if ran != there and change.group is not None and change.group.min_count > 0:
+        if ran != there and change.group is not None:
             self._count(change, change.group, there=there)
         if old is not None and new is not None and ran and new.deleting and self.calm:
             self._left(old, change.group)
