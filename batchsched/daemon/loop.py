@@ -250,7 +250,7 @@ class Loop:
             self._binder.bind(unit, notes, volumes)
             return
         profile, notes, volumes = kept
-        late = outdated([unit], {}, self._snapshot(), self._ports.rules(profile))
+        late = outdated([unit], None, self._snapshot(), self._ports.rules(profile))
         if late:
             self._queue.append(BindFailed(*next(iter(late.items()))))
         else:
@@ -293,9 +293,8 @@ class Loop:
         plan = now.solved.plan if now.solved is not None else None
         if plan is None or newest is now.snapshot:
             return {}
-        evictions = {(each.namespace, each.name): each.to for each in plan.evictions}
         newest = replace(newest, reservation=now.snapshot.reservation)
-        found = outdated(units, evictions, newest, rules, plan.allowance.meant())
+        found = outdated(units, plan, newest, rules)
         ended_s = self._ports.clock.now_s()
         self._recheck_at_s = ended_s + max(RECHECK_EVERY_S, 4 * (ended_s - began_s))
         return found
