@@ -51,6 +51,7 @@ from batchsched.daemon.translation import (
     plan_ready,
     volumes_by_pod,
 )
+from batchsched.daemon.victims import departed
 from batchsched.daemon.watch import events_of, is_pending, left_nominated, listed
 from batchsched.plan.verify import Check, verify
 from batchsched.snapshot.labels import Pairs
@@ -278,7 +279,8 @@ class Loop:
         now.volumes = volumes_by_pod({b.pod: b.node for b in bindings}, now.snapshot)
         late = self._outdated(together(bindings), now, rules)
         now.refused += len(late)
-        ready = plan_ready(solved.window, solved.plan, now.snapshot, late)
+        gone = departed(solved.plan, self._snapshot())
+        ready = plan_ready(solved.window, solved.plan, now.snapshot, late, gone)
         staying = {key for key, _ in (*ready.unplaced, *ready.outdated)}
         promised = [p for p in now.pods.pods if p.nominated_node and p.key in staying]
         self._binder.write([NominateWrite(pod.key, pod.uid, None) for pod in promised])

@@ -41,7 +41,7 @@ def plan(snapshot: Snapshot) -> Plan:
 
 def with_pod(snapshot: Snapshot, key: PodKey, changed: Pod | None) -> Snapshot:
     others = [pod for pod in snapshot.pods if pod.key != key]
-    return replace(snapshot, pods=tuple([*others, changed] if changed is not None else others))
+    return replace(snapshot, pods=(*others, *([changed] if changed is not None else [])))
 
 
 def late(plan: Plan, then: Snapshot, snapshot: Snapshot, *names: str) -> set[PodKey]:
