@@ -10,6 +10,7 @@ from batchsched.plan.state import FinalState, Violation
 from batchsched.plan.verify import verify
 from batchsched.profile import constraints_of, default_profile, named_profiles, objectives_of
 from batchsched.scheduler import Limits, PlanDefectError, schedule
+from batchsched.snapshot.allowance import Allowance
 from batchsched.snapshot.snapshot import Snapshot, pending
 from tests.builders import make_node, make_pod
 from tests.snapshot.manifests import container, node, pod, snapshot_of
@@ -70,6 +71,17 @@ def test_a_node_that_holds_a_million_times_what_it_has_is_as_full_as_any() -> No
     plan = schedule(snapshot, window, profile, LIMITS, lambda: 0.0)
     assert plan.bindings[0].node == "b"
     assert plan.tiers[-1].value == plan.tiers[-1].bound == 3000
+
+
+def test_what_free_room_is_worth_is_told_by_all_that_running_pods_say() -> None:
+    """Of those that may be preempted only what holds others off is in the model."""
+    nodes = [make_node("a", cpu=2000, labels={"disk": "ssd"}), make_node("b", cpu=2000)]
+    runs = make_pod("r", cpu=1000, node="a", node_selector={"disk": "ssd"})
+    snapshot = Snapshot(nodes=tuple(nodes), pods=(make_pod("p", cpu=9000, priority=1), runs))
+    window, profile = pending(snapshot), named_profiles()["least-fragmentation"]
+    for allowance in (Allowance(), Allowance(preemption=True), Allowance(moves_max=None)):
+        plan = schedule(snapshot, window, profile, LIMITS, lambda: 0.0, allowance=allowance)
+        assert plan.tiers[-1].value == plan.tiers[-1].bound == 500
 
 
 def test_progress_is_told_in_the_numbers_of_the_plan() -> None:

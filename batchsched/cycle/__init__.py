@@ -38,7 +38,8 @@ from batchsched.cycle.instructions import (
     victims_by_pod,
 )
 from batchsched.cycle.machine import Cycle
-from batchsched.cycle.queue import GroupKey, Place, PodKey
+from batchsched.cycle.members import GroupKey, PodKey
+from batchsched.cycle.queue import Place
 from batchsched.cycle.table import ROWS, State
 from batchsched.cycle.timing import Timing
 

@@ -9,7 +9,8 @@ somebody else could read wrongly. Knows the queue; must not know what room is.
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from batchsched.cycle.queue import Entry, Place, PodKey, Queue
+from batchsched.cycle.members import PodKey
+from batchsched.cycle.queue import Entry, Place, Queue
 
 Units: TypeAlias = tuple[tuple[PodKey, ...], ...]
 """Gangs, or single pods, by their keys."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from batchsched.cycle.instructions import Binding, Victim
-from batchsched.cycle.queue import PodKey
+from batchsched.cycle.members import PodKey
 
 Bindings = tuple[Binding, ...]
 

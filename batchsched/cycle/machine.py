@@ -37,7 +37,8 @@ from batchsched.cycle.instructions import (
     victims_by_pod,
 )
 from batchsched.cycle.kept import Kept
-from batchsched.cycle.queue import GroupKey, Place, PodKey, Queue
+from batchsched.cycle.members import GroupKey, PodKey
+from batchsched.cycle.queue import Place, Queue
 from batchsched.cycle.story import Stories
 from batchsched.cycle.table import TABLE, State
 from batchsched.cycle.timing import Timing
@@ -235,7 +236,7 @@ class Cycle:
             return instructions
         for group in self.queue.partial_groups():
             if self.timing.gang_release and now_s >= self._release_s(group):
-                instructions.append(self._release(group, now_s))
+                instructions += self._release(group, now_s)
             elif members := self.queue.ready_members(group):
                 return [*instructions, self._solve(members, "partial", now_s)]
         if reason := self._closed_by(now_s):
@@ -271,13 +272,14 @@ class Cycle:
         since_s = self.queue.groups[group].partial_since_s or 0.0
         return since_s + self.timing.gang_complete_within_s
 
-    def _release(self, group: GroupKey, now_s: float) -> Release:
+    def _release(self, group: GroupKey, now_s: float) -> list[Instruction]:
+        """Give a half-started gang up; of a union, those that have not their own minimum."""
         members = self.queue.groups[group]
         members.released = True
-        held = sorted(members.held)
-        for key in held:
+        given_up = tuple((key, self.queue.held[key][0]) for key in members.unfinished)
+        for key, _ in given_up:
             self._tell(key, now_s, "released: its gang could not be completed")
-        return Release(group, tuple((key, self.queue.held[key][0]) for key in held))
+        return [Release(group, given_up)] if given_up else []
 
     # Bindings.
 

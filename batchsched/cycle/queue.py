@@ -5,17 +5,14 @@ when one resting member is woken all are. What to do with who is where is the ma
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from heapq import heapify, heappop, heappush
-from typing import TypeAlias
 
+from batchsched.cycle.members import GroupKey, Members, PodKey
 from batchsched.cycle.timing import Timing
 from batchsched.snapshot.group import PodGroup
 from batchsched.snapshot.pod import Pod
-
-PodKey: TypeAlias = tuple[str, str]
-GroupKey: TypeAlias = tuple[str, str, str]
 
 
 class Place(StrEnum):
@@ -48,39 +45,6 @@ class Entry:
     """What people were told last."""
 
 
-@dataclass(slots=True)
-class Members:
-    """The members of a gang, by what became of them."""
-
-    name: GroupKey
-    min_count: int
-    pending: set[PodKey] = field(default_factory=set)
-    held: set[PodKey] = field(default_factory=set)
-    partial_since_s: float | None = None
-    released: bool = False
-
-    @property
-    def created(self) -> bool:
-        """Whether enough members exist to try at all."""
-        return self.members >= self.min_count
-
-    @property
-    def members(self) -> int:
-        """How many there are; by those that succeeded the minimum is less already."""
-        return len(self.pending) + len(self.held)
-
-    @property
-    def lacks(self) -> str:
-        """How many of those that it needs there are, for people."""
-        there = f"{self.members} of its minimum of {self.min_count} pods exist"
-        return f"gang {self.name[0]}/{self.name[1]} waits: {there}"
-
-    @property
-    def partial(self) -> bool:
-        """Whether the gang is half-started."""
-        return bool(self.held) and len(self.held) < self.min_count
-
-
 class Queue:
     """Pending pods and their gangs."""
 
@@ -96,6 +60,8 @@ class Queue:
         self.last_s = 0.0
         self._rests: list[tuple[float, PodKey]] = []
         self._partial: set[GroupKey] = set()
+        self._unit: dict[GroupKey, GroupKey] = {}
+        """Of the gangs that are of a union, under which name their members are counted."""
         self._short: dict[GroupKey, float] = {}
         """Gangs that lack members, in the order of when that was last news."""
 
@@ -127,12 +93,14 @@ class Queue:
         known = entry.group if entry is not None else self.held.get(key, ("", None))[1]
         name = group.unit if group is not None else known
         self.held[key] = (uid, name)
+        if known != name:
+            self._part(key, known, now_s)
         if name is None:
             return
         members = self.groups.setdefault(name, Members(name, group.unit_count if group else 0))
         if group is not None:
-            members.min_count = group.unit_count
-            self._unite(members, group)
+            self._agree(members, group, now_s)
+            members.is_of(key, group.key)
         members.pending.discard(key)
         members.held.add(key)
         self._note_partial(members, now_s)
@@ -146,10 +114,9 @@ class Queue:
         if name is None or name not in self.groups:
             return
         members = self.groups[name]
-        members.pending.discard(key)
-        members.held.discard(key)
+        members.leave(key)
         if group is not None and group.unit == name:
-            members.min_count = group.unit_count
+            members.agree(group)
         if self._forget_if_empty(members):
             return
         self._note_partial(members, now_s)
@@ -307,9 +274,8 @@ class Queue:
     def _join(self, key: PodKey, entry: Entry, group: PodGroup | None, now_s: float) -> None:
         """Put a pod into its gang (which may have changed since it was last seen)."""
         name = group.unit if group is not None else None
-        if entry.group != name and entry.group in self.groups:
-            self.groups[entry.group].pending.discard(key)
-            self._forget_if_empty(self.groups[entry.group])
+        if entry.group != name:
+            self._part(key, entry.group, now_s)
         entry.group = name
         if group is None:
             if entry.place is Place.WAITING:
@@ -317,8 +283,8 @@ class Queue:
             return
         members = self.groups.setdefault(group.unit, Members(group.unit, group.unit_count))
         was_created, was_minimum = members.created, members.min_count
-        members.min_count = group.unit_count
-        self._unite(members, group)
+        self._agree(members, group, now_s)
+        members.is_of(key, group.key)
         members.pending.add(key)
         self._note_partial(members, now_s)
         if not was_created or was_minimum != members.min_count or not members.created:
@@ -327,20 +293,31 @@ class Queue:
             self.wake(tuple(members.pending), now_s)
             self.move(key, Place.READY, now_s)
 
-    def _unite(self, members: Members, group: PodGroup) -> None:
-        """Take in the gangs of a union that were alone until others tied themselves to them."""
-        for name in group.union:
-            other = self.groups.get(name)
+    def _part(self, key: PodKey, name: GroupKey | None, now_s: float) -> None:
+        """Let a pod be of a gang no more."""
+        members = self.groups.get(name) if name is not None else None
+        if members is not None:
+            members.leave(key)
+            if not self._forget_if_empty(members):
+                self._note_partial(members, now_s)
+
+    def _agree(self, members: Members, group: PodGroup, now_s: float) -> None:
+        """Take in what a group says: gangs that it is tied to from now on, or no longer."""
+        members.agree(group)
+        for gang in group.union or (group.key,):
+            other = self.groups.get(self._unit.get(gang, gang))
             if other is None or other is members:
                 continue
-            members.pending |= other.pending
-            members.held |= other.held
-            for key in other.pending:
-                self.entries[key].group = members.name
-            for key in other.held:
-                self.held[key] = (self.held[key][0], members.name)
-            other.pending, other.held = set(), set()
-            self._forget_if_empty(other)
+            for key in members.take_from(other, gang):
+                if key in self.entries:
+                    self.entries[key].group = members.name
+                else:
+                    self.held[key] = (self.held[key][0], members.name)
+            if not self._forget_if_empty(other):
+                self._note_partial(other, now_s)
+        self._unit.update(dict.fromkeys(members.least, members.name))
+        if not group.union:
+            self._unit.pop(group.key, None)
 
     def _forget_if_empty(self, members: Members) -> bool:
         """Forget a gang of which nobody is there."""
@@ -349,6 +326,8 @@ class Queue:
         del self.groups[members.name]
         self._partial.discard(members.name)
         self._short.pop(members.name, None)
+        for gang in members.least:
+            self._unit.pop(gang, None)
         return True
 
     def _settle(self, members: Members, now_s: float) -> None:

@@ -75,7 +75,7 @@ class Applying:
         self._done += [Applied(v.pod, nodes[v.pod], "Evicted") for v in victims]
         if victims:
             self._await(victims, victims_leave_in_s)
-            units = self._fitting(units, plan, {})
+            units = self._fitting(units, None)
         self._bind(units)
         return self._in_order(plan)
 
@@ -103,20 +103,17 @@ class Applying:
             for each in plan.evictions
             if there.get((each.namespace, each.name)) == (each.uid, each.from_)
         ]
-        evictions = {(each.namespace, each.name): each.to for each in present}
-        units = self._fitting(together(b for b in bindings if b.pod not in done), plan, evictions)
+        today = plan.model_copy(update={"evictions": tuple(present)})
+        units = self._fitting(together(b for b in bindings if b.pod not in done), today)
         left = {b.pod for unit in units for b in unit}
         gone = {b.pod: "" for b in bindings if b.pod not in left}
-        today = plan.model_copy(update={"evictions": tuple(present)})
         ready = plan_ready(0, today, snapshot, gone)
         return self._kept(units, dict(ready.unplaced)), ready.victims
 
-    def _fitting(
-        self, units: list[Unit], plan: Plan, evictions: Mapping[PodKey, str | None]
-    ) -> list[Unit]:
+    def _fitting(self, units: list[Unit], plan: Plan | None) -> list[Unit]:
         """Refuse what breaks a rule on the cluster as it is now; give what is left."""
-        snapshot, allowance = self._cluster.snapshot(), plan.allowance.meant()
-        return self._kept(units, outdated(units, evictions, snapshot, self._checks, allowance))
+        late = outdated(units, plan, self._cluster.snapshot(), self._checks)
+        return self._kept(units, late)
 
     def _kept(self, units: Iterable[Unit], refused: Mapping[PodKey, str]) -> list[Unit]:
         """Refuse the units of these pods, each whole; give the others."""

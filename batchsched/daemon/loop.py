@@ -51,6 +51,7 @@ from batchsched.daemon.translation import (
     plan_ready,
     volumes_by_pod,
 )
+from batchsched.daemon.victims import departed
 from batchsched.daemon.watch import events_of, is_pending, left_nominated, listed
 from batchsched.plan.verify import Check, verify
 from batchsched.snapshot.labels import Pairs
@@ -250,7 +251,7 @@ class Loop:
             self._binder.bind(unit, notes, volumes)
             return
         profile, notes, volumes = kept
-        late = outdated([unit], {}, self._snapshot(), self._ports.rules(profile))
+        late = outdated([unit], None, self._snapshot(), self._ports.rules(profile))
         if late:
             self._queue.append(BindFailed(*next(iter(late.items()))))
         else:
@@ -278,7 +279,8 @@ class Loop:
         now.volumes = volumes_by_pod({b.pod: b.node for b in bindings}, now.snapshot)
         late = self._outdated(together(bindings), now, rules)
         now.refused += len(late)
-        ready = plan_ready(solved.window, solved.plan, now.snapshot, late)
+        gone = departed(solved.plan, self._snapshot())
+        ready = plan_ready(solved.window, solved.plan, now.snapshot, late, gone)
         staying = {key for key, _ in (*ready.unplaced, *ready.outdated)}
         promised = [p for p in now.pods.pods if p.nominated_node and p.key in staying]
         self._binder.write([NominateWrite(pod.key, pod.uid, None) for pod in promised])
@@ -293,9 +295,8 @@ class Loop:
         plan = now.solved.plan if now.solved is not None else None
         if plan is None or newest is now.snapshot:
             return {}
-        evictions = {(each.namespace, each.name): each.to for each in plan.evictions}
         newest = replace(newest, reservation=now.snapshot.reservation)
-        found = outdated(units, evictions, newest, rules, plan.allowance.meant())
+        found = outdated(units, plan, newest, rules)
         ended_s = self._ports.clock.now_s()
         self._recheck_at_s = ended_s + max(RECHECK_EVERY_S, 4 * (ended_s - began_s))
         return found

@@ -9,12 +9,15 @@ held against every rule once more: ``outdated``.
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from batchsched.cycle import Binding, PodKey
 from batchsched.daemon.ports import Change, NodeChange
-from batchsched.plan.state import Violation
+from batchsched.daemon.victims import victims_of
+from batchsched.plan.plan import Plan
+from batchsched.plan.reading import runs
+from batchsched.plan.state import FinalState, Violation, among
 from batchsched.plan.verify import Check, final_state
-from batchsched.snapshot.allowance import NOTHING, Allowance
 from batchsched.snapshot.node import Node
 from batchsched.snapshot.pod import Pod, Quantities
 from batchsched.snapshot.snapshot import Snapshot, Window
@@ -131,36 +134,34 @@ def _amounts(requests: Quantities) -> dict[str, int]:
 
 
 def outdated(
-    units: Iterable[Unit],
-    evictions: Mapping[PodKey, str | None],
-    snapshot: Snapshot,
-    checks: Sequence[Check],
-    allowance: Allowance = NOTHING,
+    units: Iterable[Unit], plan: Plan | None, snapshot: Snapshot, checks: Sequence[Check]
 ) -> dict[PodKey, str]:
     """Hold units that are not written yet against every rule, on the newest snapshot.
 
     A unit in which somebody breaks a rule is left out whole; then the others are held against the
-    rules without it, until what is left breaks none.
+    rules without it, until what is left breaks none. With a unit its victims are left out, too.
+
+    Args:
+        units: What is to be bound.
+        plan: Whose evictions they wait for; None where nobody has to leave any more.
+        snapshot: The newest.
+        checks: The rules.
 
     Returns:
         The pods of the units that may not be bound, each with the reason.
     """
     left = list(units)
-    pods = {pod.key: pod for pod in snapshot.pods}
+    pods, nodes = {pod.key: pod for pod in snapshot.pods}, {node.name for node in snapshot.nodes}
     found: dict[PodKey, str] = {}
     while left:
         wanted = {binding.pod: binding for unit in left for binding in unit}
-        window = Window(tuple(pods[key] for key in sorted(wanted) if _waits(pods, wanted[key])))
-        present = {pod.key for pod in window.pods}
-        broken = dict.fromkeys(wanted.keys() - present, "the pod does not wait for a node any more")
-        placements = {key: wanted[key].node for key in present}
-        state = final_state(snapshot, window, placements, evictions, allowance)
-        violations = [violation for check in checks for violation in check.check(state)]
-        broken |= _blamed(violations, placements)
-        gone = {placed.pod.key for placed in state.placed}
-        broken |= {
-            key: f"node {wanted[key].node} is gone" for key in present - gone if key not in broken
-        }
+        broken = _lost(wanted, pods, nodes)
+        if not broken:  # who is lost asks for nothing, and is asked about no rule
+            window = Window(tuple(pods[key] for key in sorted(wanted)))
+            placements = {key: binding.node for key, binding in wanted.items()}
+            state = _state(plan, left, snapshot, window, placements)
+            violations = [violation for check in checks for violation in check.check(state)]
+            broken = _blamed(violations, placements)
         if not broken:
             return found
         stays: list[Unit] = []
@@ -172,6 +173,44 @@ def outdated(
                 found |= {b.pod: broken.get(b.pod, f"its gang: {first}") for b in unit}
         left = stays
     return found
+
+
+def _lost(
+    wanted: Mapping[PodKey, Binding], pods: Mapping[PodKey, Pod], nodes: Collection[str]
+) -> dict[PodKey, str]:
+    """Who waits no more, or for a node that is gone."""
+    found: dict[PodKey, str] = {}
+    for key, binding in wanted.items():
+        if not _waits(pods, binding):
+            found[key] = "the pod does not wait for a node any more"
+        elif binding.node not in nodes:
+            found[key] = f"node {binding.node} is gone"
+    return found
+
+
+def _state(
+    plan: Plan | None,
+    units: Iterable[Unit],
+    snapshot: Snapshot,
+    window: Window,
+    placements: Mapping[PodKey, str],
+) -> FinalState:
+    """The state that units lead to, those gone whom the plan evicts for them.
+
+    Some may have left since, or be on their way: nobody asks any more whether they may go.
+    """
+    if plan is None or not plan.evictions:
+        return final_state(snapshot, window, placements)
+    to = {(each.namespace, each.name): each.to for each in plan.evictions}
+    victims = victims_of(plan, (binding for unit in units for binding in unit), snapshot)
+    pods = among(snapshot.pods, {victim.pod for victim in victims})
+    there = {v.pod: pods[v.pod] for v in victims if v.pod in pods and pods[v.pod].uid == v.uid}
+    evictions = {key: to[key] for key, pod in there.items() if runs(pod)}
+    leaving = there.keys() - evictions.keys()
+    if leaving:
+        staying = tuple(pod for pod in snapshot.pods if pod.key not in leaving)
+        snapshot = replace(snapshot, pods=staying)
+    return final_state(snapshot, window, placements, evictions, plan.allowance.meant())
 
 
 def _waits(pods: Mapping[PodKey, Pod], binding: Binding) -> bool:

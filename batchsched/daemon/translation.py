@@ -1,10 +1,10 @@
 """A plan in the words of the cycle, and in the annotations that bound pods get. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from hashlib import sha256
 
-from batchsched.cycle import Binding, PlanReady, PodKey
-from batchsched.daemon.victims import beyond_budgets, victims_of
+from batchsched.cycle import Binding, PlanReady, PodKey, Victim, together
+from batchsched.daemon.victims import beyond_budgets, in_doubt, victims_of
 from batchsched.plan.claims import volumes_of
 from batchsched.plan.plan import Plan
 from batchsched.plan.verify import final_state
@@ -41,16 +41,42 @@ def volumes_by_pod(nodes: Mapping[PodKey, str], snapshot: Snapshot) -> dict[PodK
 
 
 def plan_ready(
-    window: int, plan: Plan, snapshot: Snapshot, outdated: Mapping[PodKey, str]
+    window: int,
+    plan: Plan,
+    snapshot: Snapshot,
+    outdated: Mapping[PodKey, str],
+    gone: Collection[PodKey] = (),
 ) -> PlanReady:
-    """What the cycle is told of a plan; the pods of ``outdated`` have lost their place since.
+    """What the cycle is told of a plan.
 
-    Those stay unplaced, too, for whom budgets do not let go all that would have to.
+    Those stay unplaced, too, for whom budgets do not let go all that would have to. Where somebody
+    of a gang that leaves has left since, the others may be enough: that is decided anew.
+
+    Args:
+        window: Its number.
+        plan: The plan.
+        snapshot: What it was made from.
+        outdated: The pods that have lost their place since, each with the reason.
+        gone: The victims that have left since.
     """
+
+    def needed(bindings: Iterable[Binding]) -> tuple[Victim, ...]:
+        victims = victims_of(plan, bindings, snapshot)
+        return tuple(victim for victim in victims if victim.pod not in gone)
+
     bindings = tuple(b for b in bindings_of(plan, snapshot) if b.pod not in outdated)
-    refused = beyond_budgets(bindings, victims_of(plan, bindings, snapshot), snapshot)
+    doubtful = in_doubt(victims_of(plan, bindings, snapshot), gone, snapshot)
+    again = {
+        b.pod: "a gang that was to leave for it has changed"
+        for unit in together(bindings)
+        for b in unit
+        if not doubtful.isdisjoint(b.pod for b in unit)
+    }
+    bindings = tuple(b for b in bindings if b.pod not in again)
+    refused = beyond_budgets(bindings, needed(bindings), snapshot)
     bindings = tuple(b for b in bindings if b.pod not in refused)
-    victims = victims_of(plan, bindings, snapshot)
+    victims = needed(bindings)
     unplaced = [((u.namespace, u.name), u.message) for u in plan.unplaced]
     unplaced = sorted([*unplaced, *refused.items()])
-    return PlanReady(window, bindings, tuple(unplaced), victims, tuple(sorted(outdated.items())))
+    late = tuple(sorted({**outdated, **again}.items()))
+    return PlanReady(window, bindings, tuple(unplaced), victims, late)

@@ -6,7 +6,7 @@ whole all the others, and no more of one disruption budget than it allows. Must 
 becomes of the writes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from batchsched.cycle import Binding, PodKey, Victim, together, victims_by_pod
 from batchsched.plan.plan import Plan
@@ -40,6 +40,24 @@ def victims_of(plan: Plan, bindings: Iterable[Binding], snapshot: Snapshot) -> t
     return tuple(
         Victim(key, uid, tuple(sorted(waiting[key]))) for key, uid in uids.items() if waiting[key]
     )
+
+
+def departed(plan: Plan, newest: Snapshot) -> frozenset[PodKey]:
+    """Whom the plan evicts and who is gone without that: nobody has to wait for them."""
+    uids = {(each.namespace, each.name): each.uid for each in plan.evictions}
+    pods = among(newest.pods, uids.keys()) if uids else {}
+    there = {key for key, pod in pods.items() if pod.uid == uids[key] and not pod.terminal}
+    return frozenset(uids.keys() - there)
+
+
+def in_doubt(
+    victims: Iterable[Victim], gone: Collection[PodKey], snapshot: Snapshot
+) -> frozenset[PodKey]:
+    """Who waits for a gang of which a victim is gone already: the others may not have to leave."""
+    group_of = dict(snapshot.group_of) if gone else {}
+    torn = {group_of[key] for key in gone if key in group_of}
+    theirs = (victim.waiting for victim in victims if group_of.get(victim.pod, -1) in torn)
+    return frozenset(pod for waiting in theirs for pod in waiting)
 
 
 def _leaving_whole(leaving: Mapping[PodKey, str], snapshot: Snapshot) -> list[list[PodKey]]:

@@ -101,7 +101,8 @@ def _of_pod(change: PodChange, pod: Pod, schedulers: tuple[str, ...]) -> Iterato
         yield from _of_end(PodChange(old, None))
         old = None
     if pod.node is not None:
-        if old is None or old.node is None:
+        told_again = old == pod  # for its gang, of which something else changed
+        if old is None or old.node is None or told_again:
             yield PodHeld(pod.key, pod.uid, change.group)
         elif old.labels != pod.labels or old.requests != pod.requests:
             yield ClusterChanged(f"pod {pod.full_name} changed")

@@ -85,7 +85,7 @@ class Combined:
             most = self.question.most(snapshot)
             if not most:
                 return None
-            what = f"let the gang start with {most} instead of {fact.subject} pods"
+            what = f"let the gang start with {most} instead of {fact.subject[0]} pods"
             return Remedy("gang", what, on_group(self.question.group, min_count=most, parts=()))
         return Remedy("rule", advice(fact), fact.dropped)
 

@@ -7,6 +7,7 @@ exist, because it is decided on like any other.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from batchsched.explain.question import PodKey
@@ -58,6 +59,7 @@ def facts_of(snapshot: Snapshot, unit: frozenset[PodKey], group: int | None) -> 
         _list_facts(specs, unit),
         _capacity_facts(specs, unit),
         _holders_anti_affinity(snapshot, unit),
+        _kept_room(snapshot),
     )
     return tuple(fact for family in families for fact in family)
 
@@ -207,6 +209,13 @@ def asking(resource: str, most: int) -> Callable[[PodSpec], PodSpec]:
         return replace(spec, requests=tuple((r, amount) for r, amount in pairs if amount))
 
     return edit
+
+
+def _kept_room(snapshot: Snapshot) -> Iterator[Fact]:
+    """The room that is kept for who has waited too long."""
+    if snapshot.reservation is not None:
+        dropped = partial(replace, reservation=None)
+        yield Fact("reserved", snapshot.reservation, dropped)
 
 
 def _holders_anti_affinity(snapshot: Snapshot, unit: frozenset[PodKey]) -> Iterator[Fact]:

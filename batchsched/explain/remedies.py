@@ -14,8 +14,9 @@ from batchsched.explain.minimal import Core
 from batchsched.explain.more_nodes import MoreNodes
 from batchsched.explain.question import Question
 from batchsched.explain.remedy import Remedy
-from batchsched.explain.requests import lowered
+from batchsched.explain.requests import in_time, lowered
 from batchsched.explain.words import Words, advice
+from batchsched.snapshot.ends import STARTS_WITHIN_S
 from batchsched.snapshot.snapshot import Snapshot
 
 
@@ -32,12 +33,20 @@ class Remedies:
 
     def found(self) -> Iterator[Remedy]:
         """Each remedy, placed by a plan that the verifier passed."""
-        own = [*self._rules(), *self._requests(), *self._smaller_gang()]
+        own = [*self._in_time(), *self._rules(), *self._requests(), *self._smaller_gang()]
         yield from own
         if not own:
             yield from Combined(self.snapshot, self.question, self.words).found(self.core.facts)
         yield from Departures(self.snapshot, self.question, self.contested).found()
         yield from MoreNodes(self.snapshot, self.question).found()
+
+    def _in_time(self) -> Iterator[Remedy]:
+        """To be gone before the room is needed that is kept for others, and to say so."""
+        for made in (fact.subject for fact in self.core.facts if fact.kind == "reserved"):
+            most_s = int((made.until_s or made.at_s) - made.at_s - STARTS_WITHIN_S)
+            remedy = in_time(self.question.unit, most_s)
+            if most_s > 0 and self._helps(remedy):
+                yield remedy
 
     def _rules(self) -> Iterator[Remedy]:
         """One rule less."""

@@ -1,13 +1,33 @@
-"""Help by asking for less: of one resource the most with which the pods are placed."""
+"""Help by asking for less: the most of one resource with which the pods are placed; or of time."""
+
+from dataclasses import replace
 
 from batchsched.explain.facts import asking, on_pods
-from batchsched.explain.question import Question
+from batchsched.explain.question import PodKey, Question
 from batchsched.explain.remedy import Remedy
 from batchsched.explain.words import Words, amount
+from batchsched.snapshot.ends import EXPECTED_DURATION
+from batchsched.snapshot.pod import Pod
 from batchsched.snapshot.snapshot import Snapshot
 
 SLOTS_MAX = 16
 """Pods of the unit on one node, up to which lower requests are looked for."""
+
+
+def in_time(unit: frozenset[PodKey], most_s: int) -> Remedy:
+    """To say that the pods run for so long at most."""
+    said = (EXPECTED_DURATION, f"{most_s}s")
+
+    def shorter(pod: Pod) -> Pod:
+        others = (note for note in pod.annotations if note[0] != EXPECTED_DURATION)
+        return replace(pod, annotations=tuple(sorted((*others, said))))
+
+    def change(snapshot: Snapshot) -> Snapshot:
+        pods = tuple(shorter(pod) if pod.key in unit else pod for pod in snapshot.pods)
+        return replace(snapshot, pods=pods)
+
+    what = f"run for at most {most_s:,} s, and say so ({EXPECTED_DURATION}: {most_s}s)"
+    return Remedy("duration", what, change)
 
 
 def lowered(snapshot: Snapshot, question: Question, words: Words, resource: str) -> Remedy | None:

@@ -14,6 +14,7 @@ from batchsched.explain.minimal import Search
 from batchsched.feasibility.compile import compile_problem
 from batchsched.snapshot.labels import LabelSelector, NodeSelectorTerm, Requirement
 from batchsched.snapshot.pod import HostPort, Pod, PodAffinityTerm, TopologySpread
+from batchsched.snapshot.reservation import Reservation
 from batchsched.snapshot.snapshot import holding
 
 NAMES_MAX = 3
@@ -34,8 +35,9 @@ RULES = {
     "inline-volume": "NodeVolumeLimits",
     "device-claim": "DynamicResources",
     "node-feature": "NodeDeclaredFeatures",
+    "reserved": "Reservation",
 }
-"""The plugin of kube-scheduler that knows each kind of fact; groups are ours."""
+"""The plugin of kube-scheduler that knows each kind of fact; groups and reservations are ours."""
 
 
 def amount(resource: str, number: int) -> str:
@@ -103,6 +105,8 @@ class Words:
                 return self._minimum(fact.subject), (), pods
             case "gang-topology":
                 return self._topology(fact.subject), (), pods
+            case "reserved":
+                return plain(fact), tuple(name for name, _ in fact.subject.nodes), pods
             case _:
                 left = f"; {len(nodes)} of {self.total} nodes pass" if self._by_node(fact) else ""
                 holders = f": {named(pods)}" if pods else ""
@@ -152,7 +156,7 @@ class Words:
         return fact.kind.startswith(kinds)
 
     def _pods(self, fact: Fact) -> tuple[str, ...]:
-        """The running pods that a fact speaks of."""
+        """The pods that a fact speaks of: those that run, or whom room is kept for."""
         snapshot = self.search.snapshot
         if fact.kind == "host-port":
             same = (fact.subject.port, fact.subject.protocol)
@@ -163,6 +167,8 @@ class Words:
             )
         if fact.kind == "held-off":
             return tuple(f"{namespace}/{name}" for namespace, name in fact.subject[1])
+        if fact.kind == "reserved":
+            return tuple(f"{namespace}/{name}" for namespace, name in fact.subject.pods)
         return ()
 
     def asked(self, resource: str) -> int:
@@ -232,13 +238,20 @@ def plain(fact: Fact) -> str:
     )
 
 
+UNDONE = {
+    "cordon": "uncordon the cordoned nodes",
+    "reserved": "keep no room for who has waited too long (ageing.afterWindows: 0)",
+}
+"""What to do about a rule that has no subject for people to change."""
+
+
 def advice(fact: Fact) -> str:
     """What to do about a rule."""
     match fact.kind:
         case "taint":
             return f"tolerate {taint_text(fact.subject)}, or remove it from its nodes"
-        case "cordon":
-            return "uncordon the cordoned nodes"
+        case "cordon" | "reserved":
+            return UNDONE[fact.kind]
         case "gang-topology":
             return f"let the gang span more than one {fact.subject}"
         case "affinity" | "anti-affinity" | "held-off" | "node-affinity" | "topology-spread":
@@ -262,6 +275,15 @@ def _spread(term: TopologySpread) -> str:
     )
 
 
+def _kept_room(made: Reservation) -> str:
+    nodes = named([name for name, _ in made.nodes])
+    owners = named([f"{namespace}/{name}" for namespace, name in made.pods])
+    until = "; nobody knows from when on"
+    if made.until_s is not None:
+        until = f"; who is gone in {max(made.until_s - made.at_s, 0):,.0f} s may use it"
+    return f"room on {nodes} is kept for {owners}, after too long a wait{until}"
+
+
 PLAIN: dict[str, Callable[[Any], str]] = {
     "node-selector": lambda pair: f"only nodes with {pair[0]}={pair[1]}",
     "node-affinity": lambda terms: f"only nodes with {terms_text(terms)}",
@@ -279,6 +301,7 @@ PLAIN: dict[str, Callable[[Any], str]] = {
     "volume-claim": lambda claim: f"mounts the claim {claim.name}",
     "disk": lambda disk: f"mounts the {disk.kind} {'/'.join(disk.ids)}",
     "inline-volume": lambda volume: f"mounts the volume {volume[2]} of {volume[1]}",
+    "reserved": _kept_room,
     "device-claim": lambda claim: f"claims devices as {claim[0]}",
 }
 """What each kind of fact says; others are named as they are."""

@@ -225,13 +225,16 @@ class Store:
         if self._spread_stale:
             self._spread, self._spread_stale = default_spread(self._nouns), False
             self._told.extend(self._spread_again())
+        held = set[int]()
         for pod in self._membership.settle():
             old, new = self._pods.by_key[pod.key], self._pod_as_shown(pod)
             self._snapshot = None
             if old != new:
                 self._pods.put(pod.key, new)
-            if old != new or (pod.node is None and not pod.terminal):
-                self._told.append(_Told(old, new))
+            group, runs = id(self._membership.of(pod.key)), pod.node is not None
+            if old != new or not (pod.terminal or (runs and group in held)):
+                self._told.append(_Told(old, new))  # of those on nodes one says it for all
+                held |= {group} if runs else set()
 
     def _spread_again(self) -> Iterator[_Told]:
         """Give all pods the spreading that they have now."""

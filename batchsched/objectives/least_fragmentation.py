@@ -18,7 +18,7 @@ import numpy.typing as npt
 from batchsched.feasibility.problem import Problem
 from batchsched.feasibility.resources import held, table
 from batchsched.plan.reading import meets_terms, seat
-from batchsched.plan.state import FinalState
+from batchsched.plan.state import FinalState, among
 from batchsched.snapshot.labels import NodeSelectorTerm, Pairs
 from batchsched.snapshot.node import Node
 from batchsched.snapshot.pod import Pod, PodSpec, Quantities
@@ -106,7 +106,9 @@ class LeastFragmentation:
         problem = model.problem
         here = np.flatnonzero(problem.fixed_node >= 0).tolist()
         holders = [problem.fixed.pods[f] for f in here]
-        holders += [pod for c in problem.classes if c.seat is not None for pod in c.pods]
+        # Classes of running pods hold what remains of a spec: whoever comes later reads all of it.
+        going = {p.key for c in problem.classes if c.seat is not None for p in c.pods}
+        holders += among(problem.snapshot.pods, going).values() if going else ()
         mix = Mix.of(_shapes(holders, problem.window_pods), problem.nodes)
         room = _Room.of(problem, mix)
         columns, worth = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]

@@ -4,7 +4,7 @@ There is the truth, which bindings and controllers change, and there is what wat
 it so far, which is all that a scheduler sees. Without faults the two are the same.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -238,6 +238,22 @@ class SimCluster:
         self._watch(change)
         for listener in self.listeners:
             listener(change)
+
+    def tell_again(self, alike: Iterable[PodKey]) -> None:
+        """More was said of a gang: show its pods once more, of those on nodes one, as a watch does.
+
+        Args:
+            alike: Pods of one template: if one is in no gang, none is.
+        """
+        self.grouping.changed()
+        held = False
+        for pod in (self.pods[key] for key in sorted(alike) if key in self.pods):
+            group = self.grouping.of(pod)
+            if group is None:
+                return
+            if not pod.terminal and not (held and pod.node is not None):
+                held = held or pod.node is not None
+                self._watch(PodChange(pod, pod, group))
 
     def _watch(self, change: Change) -> None:
         last_s = self._coming[-1][0] if self._coming else 0.0

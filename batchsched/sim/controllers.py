@@ -82,7 +82,7 @@ class Controllers:
         job = self._jobs[key]
         at_once = min(job.template.parallelism, job.template.completions)
         self._cluster.grouping.declared.jobs[key] = max(at_once - job.succeeded, 0)
-        self._cluster.grouping.changed()
+        self._cluster.tell_again(job.active)
 
     def start_cron(self, cron: CronTemplate, until_s: float) -> None:
         """Let a CronJob fire at each of its times until the end."""

@@ -167,18 +167,25 @@ class _Layout:
     def add_gangs(self) -> None:
         """One column for each gang that needs all of its members, in each domain with room.
 
-        Those of which a member may leave are left to ``add_singles``: it need not be where they go.
+        Two kinds are left to ``add_singles``, for they need not be in one domain: gangs of which a
+        member may leave, it need not be where others go; and gangs that start only together.
         """
         for bundle in self._model.bundles:
             if (
                 self._model.problem.running[bundle.classes].any()
                 or self._done[bundle.classes].any()
+                or self._are_several(bundle)
             ):
                 continue
             if bundle.least == self._model.problem.class_size[bundle.classes].sum():
                 self._add_whole(bundle)
             elif self._domain[self._of(bundle.classes)].any():
                 self._add_elastic(bundle)
+
+    def _are_several(self, bundle: Bundle) -> bool:
+        """Whether a bundle is a union of gangs, each in a domain of its own."""
+        classes = self._model.problem.classes
+        return len({classes[c].group for c in bundle.classes.tolist()}) > 1
 
     def _of(self, classes: IntArray) -> IntArray:
         return np.concatenate([np.arange(self._first[c], self._first[c + 1]) for c in classes])

@@ -217,26 +217,3 @@ def test_a_story_tells_all_in_order_and_has_a_limit(cycle: Cycle) -> None:
         cycle.handle(Tick(), 2.75 + i)
     assert len(cycle.story(A.key)) == cycle.timing.story_entries_max
     assert cycle.story(C.key) == ()
-
-
-def test_the_gangs_of_a_union_wait_for_each_other_and_are_taken_together(cycle: Cycle) -> None:
-    first, second = union("first"), union("second")
-    assert cycle.handle(PodPending(A, first), 0.0) == []
-    assert cycle.handle(Tick(), 2.0) == []
-    assert cycle.handle(PodPending(B, second), 3.0) == []
-    assert cycle.handle(Tick(), 3.5) == [Solve(1, (A.key, B.key), "idle")]
-
-
-def test_a_gang_that_runs_is_of_the_union_that_others_make_of_it_later(cycle: Cycle) -> None:
-    cycle.handle(PodHeld(A.key, A.uid, replace(union("first"), union=())), 0.0)
-    answer = cycle.handle(PodPending(B, union("second")), 1.0)
-    assert answer == [Solve(1, (B.key,), "partial")]
-    (members,) = cycle.queue.groups.values()
-    assert (members.pending, members.held) == ({B.key}, {A.key})
-
-
-def union(name: str) -> PodGroup:
-    """One of two gangs of one pod each that start together."""
-    api = "scheduling.x-k8s.io"
-    keys = tuple(("default", each, api) for each in ("first", "second"))
-    return PodGroup(api, "default", name, 1, union=keys, union_count=2)

@@ -1,11 +1,13 @@
 """Victims: a gang that leaves whole leaves for everybody who waits for one of it, or for nobody."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
+from batchsched.cycle import PlanReady
 from batchsched.daemon.translation import bindings_of, plan_ready
-from batchsched.daemon.victims import victims_of
+from batchsched.daemon.victims import departed, victims_of
 from batchsched.plan.plan import Plan
 from batchsched.profile import default_profile
 from batchsched.scheduler import Limits, schedule
@@ -82,3 +84,28 @@ def test_units_share_what_a_budget_allows_in_their_order() -> None:
     ready = plan_ready(1, plan, snapshot, {})
     assert [b.pod[1] for b in ready.bindings] == [b.name for b in plan.bindings]
     assert len(ready.victims) == 2, "one by one: the API server says who may go"
+
+
+def left_since(snapshot: Snapshot, plan: Plan, *names: str, phase: str | None = None) -> PlanReady:
+    """What the cycle is told where some pods have left in the meantime, or have ended."""
+    left = [replace(pod, phase=phase) for pod in snapshot.pods if phase and pod.name in names]
+    others = [pod for pod in snapshot.pods if pod.name not in names]
+    newest = replace(snapshot, pods=(*others, *left))
+    return plan_ready(1, plan, snapshot, {}, departed(plan, newest))
+
+
+@pytest.mark.parametrize("phase", [None, "Succeeded"])
+def test_nobody_waits_for_a_victim_that_left_by_itself(phase: str | None) -> None:
+    snapshot = full(2, gang=False)
+    plan = planned(snapshot)
+    ready = left_since(snapshot, plan, "a", phase=phase)
+    assert [victim.pod[1] for victim in ready.victims] == ["b"]
+    assert len(ready.bindings) == len(plan.bindings)
+    assert left_since(snapshot, plan, "a", "b", phase=phase).victims == ()
+
+
+def test_nobody_has_to_leave_for_one_of_the_gang_that_left_by_itself() -> None:
+    snapshot = full(1, gang=True)
+    ready = left_since(snapshot, planned(snapshot), "a")
+    assert (ready.victims, ready.bindings) == ((), ())
+    assert [pod for pod, _ in ready.outdated] == [("default", "urgent-0")], "it is decided anew"

@@ -15,6 +15,7 @@ from batchsched.scheduler import Limits, schedule
 from batchsched.snapshot.allowance import Allowance
 from batchsched.snapshot.group import PodGroup
 from batchsched.snapshot.node import Taint
+from batchsched.snapshot.reservation import Reservation
 from batchsched.snapshot.snapshot import Snapshot, pending
 from tests.builders import (
     GIB,
@@ -131,6 +132,37 @@ def helps(found: Finding) -> list[str]:
         question, snapshot = remedy.tried(found.question, found.snapshot)
         assert question.ask(snapshot, seed=5) is Answer.YES
     return [remedy.message for remedy in found.remedies]
+
+
+def test_who_is_kept_out_by_room_that_is_kept_for_others_is_told_for_whom() -> None:
+    waits = make_pod("old", cpu=9000, priority=4)
+    ends = make_pod("r", cpu=1000, node="n1")
+    kept = (("n1", (("cpu", 3000), ("pods", 1))),)
+    for until_s, kinds in ((1100.0, ["duration", "rule", "request"]), (None, ["rule", "request"])):
+        made = Reservation((waits.key,), 4, 1000.0, until_s, kept)
+        pods = [waits, ends, make_pod("p", cpu=2000)]
+        snapshot = replace(make_snapshot([make_node()], pods), reservation=made)
+        found = find_out(snapshot, Subject("pod", "default", "p"), MEANS)
+        said = found.explanation
+        [kept_out] = [fact for fact in said.facts if fact.kind == "reserved"]
+        assert said.proven
+        assert (kept_out.rule, kept_out.nodes, kept_out.pods) == (
+            *("Reservation", ("n1",)),
+            ("default/old",),
+        )
+        assert "room on n1 is kept for default/old" in kept_out.message
+        assert [each.kind for each in said.remedies][: len(kinds)] == kinds
+        assert "raise the priority to 5" in helps(found)
+        told = any("batchsched.io/expected-duration: 95s" in each for each in helps(found))
+        assert told == (until_s is not None)
+
+
+def test_a_smaller_gang_is_told_in_numbers_where_that_is_not_enough() -> None:
+    gang = make_replicas(2, "g", cpu=2000, node_selector={"disk": "tape"})
+    group = PodGroup("batchsched.io", "default", "gang", min_count=3)
+    snapshot = make_snapshot([make_node()], gang, groups={group: gang})
+    found = find_out(snapshot, Subject("podgroup", "default", "gang"), MEANS)
+    assert any("start with 2 instead of 3 pods" in each for each in helps(found))
 
 
 def test_what_has_several_causes_is_told_what_to_do_together() -> None:

@@ -14,7 +14,7 @@ from batchsched.solver.model import IntArray, Model
 from batchsched.solver.regional import in_regions
 from batchsched.solver.regions import Regions
 from tests.benchmarks.instances.gangs_by_domain import gangs_by_domain
-from tests.builders import ZONE, make_node, make_replicas, make_snapshot
+from tests.builders import HOSTNAME, ZONE, make_node, make_replicas, make_snapshot
 from tests.constraints.pairs import drawn
 
 SEARCH = cpsat.Search(10.0, deterministic=True)
@@ -91,6 +91,31 @@ def test_a_gang_is_bound_for_the_one_domain_that_has_room_for_the_whole() -> Non
         "b0",
         "b1",
     }
+
+
+@pytest.mark.parametrize("least", [1, 2])
+@pytest.mark.parametrize("keys", [(ZONE, ZONE), (ZONE, None), (ZONE, HOSTNAME)])
+def test_gangs_that_start_only_together_need_not_be_in_one_domain(
+    least: int, keys: tuple[str | None, str | None]
+) -> None:
+    """Their rows are one bundle's; the bound was that of one domain for all of them."""
+    nodes = [make_node(f"{zone}{i}", labels={ZONE: zone}) for zone in "ab" for i in range(2)]
+    union = tuple(("default", name, "batchsched.io") for name in "gh")
+    groups = {
+        PodGroup(
+            *("batchsched.io", "default", name, least),
+            required_topology=key,
+            union=union,
+            union_count=2 * least,
+        ): make_replicas(2, name, cpu=4000 if key != HOSTNAME else 2000)
+        for name, key in zip("gh", keys, strict=True)
+    }
+    pods = [pod for members in groups.values() for pod in members]
+    model, objectives = modelled(make_snapshot(nodes, pods, groups=groups))
+    found = bound_and_plan(model, objectives)
+    assert found is not None
+    (bound,), plan = found
+    assert 0 < int(objectives[0] @ plan) <= bound == 4
 
 
 def test_without_a_choice_of_domains_there_are_no_regions() -> None:
