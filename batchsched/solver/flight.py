@@ -234,11 +234,10 @@ class Flight:
         )
         if dealt is None or self._first_open() is None:
             return
-        limit_s, how = (
-            self._left(until_s) * SHARDS_SHARE,
-            {"workers": work.workers, "seed": work.seed},
+        limit_s = self._left(until_s) * SHARDS_SHARE
+        x = shards.rounded(
+            dealt, self._objectives, work.budget, limit_s, workers=work.workers, seed=work.seed
         )
-        x = shards.rounded(dealt, self._objectives, work.budget, limit_s, **how)
         work.took("relax", start_s)
         start_s = work.clock()
         x = x[: self._program.counts]
@@ -246,19 +245,15 @@ class Flight:
             self.start_from(Greedy(self._model, base(), work.budget).complete(targets).x)
         work.took("search", start_s)
 
-    def _by_patterns(self, until_s: float) -> "_Told":
-        """Relax over patterns: better bounds, and where pods should go.
+    def _by_patterns(self, until_s: float, x: IntArray, held: Sequence[int]) -> "_Told":
+        """Relax over patterns, the first tiers held: better bounds, and where pods should go.
 
-        The second time, the tiers down to the first that is open are held at what they came to.
+        ``x`` is a copy of the incumbent's point, because the search goes on beside it.
         """
-        work, start_s, values, again = self._work, self._work.clock(), self.values, self._patterned
+        work, start_s = self._work, self._work.clock()
         prices = [self._ladder.prices(i) for i in range(len(self._tiers))]
         limit_s = self._left(until_s) * PATTERNS_SHARE
-        held = values[: (self._first_open() or 0) + 1] if again else []
-        self._patterned += 1
-        found = self._patterns.solve(
-            self.point.x, prices, limit_s, self._ladder.interrupt, values=held
-        )
+        found = self._patterns.solve(x, prices, limit_s, self._ladder.interrupt, values=held)
         for i, bound in found.bounds.items():
             self._ladder.price(i, bound.bound_at)
         work.took("relax", start_s)
@@ -323,7 +318,7 @@ class Flight:
             while (i := self._first_open()) is not None and self._left(until_s) > 0:
                 relaxes = not self._is_guided and fruitless != self.values + self.bounds
                 if relaxing is None and relaxes:
-                    relaxing = beside.submit(self._next_relaxation(), until_s)
+                    relaxing = beside.submit(self._next_relaxation(i), until_s)
                 if relaxing is not None and (workers == 1 or relaxing.done()):
                     told = self._take(relaxing.result())
                     relaxing, fruitless = None, None if told else self.values + self.bounds
@@ -335,10 +330,16 @@ class Flight:
                     self._ask(i, self._left(until_s) / 2)
             self._ladder.stop()
 
-    def _next_relaxation(self) -> "Callable[[float], _Told]":
-        """Over patterns, where much is open; then a climb without cuts, and those with cuts."""
+    def _next_relaxation(self, first: int) -> "Callable[[float], _Told]":
+        """Over patterns, where much is open; then a climb without cuts, and those with cuts.
+
+        The second time over patterns, the tiers down to the first that is open are held at what
+        they came to.
+        """
         if self._patterned < PATTERNS_MAX and self._base is not None and self._is_wide():
-            return self._by_patterns
+            held = self.values[: first + 1] if self._patterned else []
+            self._patterned += 1
+            return partial(self._by_patterns, x=self.point.x.copy(), held=held)
         self._relaxed += 1
         return partial(self._climb, rounds=0 if self._relaxed == 1 else ROUNDS_MAX)
 

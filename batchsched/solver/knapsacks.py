@@ -7,6 +7,7 @@ differs. Knows room alone: what other rules say has to be in the profits.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -57,9 +58,19 @@ class Knapsacks:
         self._classes, self._nodes = counts.classes, counts.nodes
         self._upper = program.upper[: len(counts)]
         self._shape = (len(problem.nodes), len(problem.classes))
-        self._most = np.zeros(self._shape, dtype=np.int64)
-        if self.is_small:
-            self._most[self._nodes, self._classes] = self._upper
+
+    @cached_property
+    def _most(self) -> IntArray:
+        """[N, C] pods of a class on a node, if nothing else comes."""
+        most = np.zeros(self._shape, dtype=np.int64)
+        most[self._nodes, self._classes] = self._upper
+        return most
+
+    @cached_property
+    def _short(self) -> BoolArray:
+        """[N, C] whether a node has no room for a single pod of a class."""
+        lacking = [np.any(asked > self._free, axis=1) for asked in self._requests]
+        return np.stack(lacking, axis=1)
 
     @property
     def is_small(self) -> bool:
@@ -76,9 +87,7 @@ class Knapsacks:
         seen = np.zeros(self._shape)
         seen[self._nodes, self._classes] = np.where(self._upper > 0, np.maximum(profit, 0.0), 0.0)
         # Who does not fit a node alone may be worth there what it will: so fewer are told apart.
-        roomy = seen.max(axis=0)
-        for c in np.flatnonzero(roomy > 0).tolist():
-            seen[np.any(self._requests[c] > self._free, axis=1), c] = roomy[c]
+        seen = np.where(self._short, seen.max(axis=0), seen)
         kinds, kind = np.unique(np.ceil(seen / GRAIN), axis=0, return_inverse=True)
         if len(kinds) > KINDS_MAX:
             return None
@@ -102,14 +111,11 @@ class Knapsacks:
     ) -> IntArray:
         """[nodes, classes] what a table took, without what only its coarse units let in."""
         taken = np.minimum(table.taken, self._most[np.ix_(nodes, classes)])
-        requests = self._requests[classes]
+        asked = np.column_stack([self._requests[classes], np.ones_like(classes)])
+        room = np.column_stack([self._free[nodes], self._slots[nodes]])
         for c in np.argsort(profits[classes], kind="stable").tolist():
-            over = np.any(taken @ requests > self._free[nodes], axis=1)
-            over |= taken.sum(axis=1) > self._slots[nodes]
-            while np.any(over & (taken[:, c] > 0)):
-                taken[over & (taken[:, c] > 0), c] -= 1
-                over = np.any(taken @ requests > self._free[nodes], axis=1)
-                over |= taken.sum(axis=1) > self._slots[nodes]
+            while np.any(less := np.any(taken @ asked > room, axis=1) & (taken[:, c] > 0)):
+                taken[less, c] -= 1
         return taken
 
 

@@ -21,8 +21,10 @@ from batchsched.solver.budget import Budget
 from batchsched.solver.knapsacks import Knapsacks
 from batchsched.solver.ladder import Prices
 from batchsched.solver.model import Model
+from batchsched.solver.prices import Priced
 from batchsched.solver.program import NO_LIMIT, Program, freeze
 from batchsched.solver.relax import SLACK, Interrupt, glop
+from batchsched.solver.sums import add_up
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -43,27 +45,13 @@ TIER_SHARE = 0.6
 
 
 @dataclass(frozen=True, eq=False)
-class PatternBound:
-    """A bound on a tier: ``constant + sum of price * value`` of those above, the prices <= 0."""
-
-    constant: float
-    held: FloatArray
-
-    def bound_at(self, values: Sequence[int]) -> int:
-        """The bound where the tiers above are held at these values; any will do."""
-        told = self.held * np.array(values[: len(self.held)], dtype=np.float64)
-        error = SLACK + 1e-9 * (abs(self.constant) + float(np.abs(told).sum()))
-        return int(np.floor(self.constant + float(told.sum()) + error))
-
-
-@dataclass(frozen=True, eq=False)
 class Patterned:
     """What the patterns say: bounds by tier, and [counts] where pods should go.
 
     There are no targets where patterns do not suit, or time was short.
     """
 
-    bounds: dict[int, PatternBound]
+    bounds: dict[int, Priced]
     targets: IntArray | None
 
 
@@ -114,15 +102,15 @@ class Patterns:
             return Patterned({}, None)
         until_s = max(self.budget.remaining_s - limit_s, 0.0)
         self._pool.add(x[: self._counts])
-        held, bounds = list(values), dict[int, PatternBound]()
+        held, bounds = list(values), dict[int, Priced]()
         point: FloatArray | None = None
         for i in range(len(values), len(prices)):
             left_s = self.budget.remaining_s - until_s
             share_s = left_s if i + 1 == len(prices) else left_s * TIER_SHARE
             tier = _Tier(self, i, tuple(held), interrupt)
             relaxed = tier.relax(self._best.get(i, prices[i]), share_s)
-            if tier.bound is not None and tier.prices is not None:
-                bounds[i], self._best[i] = tier.bound, tier.prices
+            if tier.best is not None:
+                bounds[i], self._best[i] = tier.best.bound, tier.best.at
             if relaxed is None:
                 break
             point = relaxed
@@ -135,7 +123,7 @@ class Patterns:
         """How many patterns are known."""
         return len(self._pool)
 
-    def price(self, i: int, at: Prices) -> "_Priced | None":
+    def price(self, i: int, at: Prices) -> "_Answer | None":
         """The best patterns at some prices, and the bound that they give on tier i."""
         program, duals = self.program, np.zeros(self.program.height)
         duals[self._kept] = at.rows[self._kept]
@@ -153,55 +141,42 @@ class Patterns:
         rest = profit[self._counts :]
         low, high = program.lower[self._counts :], program.upper[self._counts :]
         constant = filling.worth + float(np.maximum(rest * low, rest * high).sum())
-        bound = PatternBound(constant + float(duals @ np.where(duals == 0, 0, limits)), held)
-        return _Priced(bound, self._pool.add(filling.counts), filling.work_s)
+        bound = Priced(constant + float(duals @ np.where(duals == 0, 0, limits)), -held)
+        return _Answer(at, bound, self._pool.add(filling.counts), filling.work_s)
 
     def master(self, i: int, held: Sequence[int]) -> tuple[Program, IntArray]:
         """The relaxation of tier i over the patterns that are known, and what it maximises."""
         program, pool = self.program, self._pool
         patterns, kept = len(pool), len(self._kept)
+        nodes = int(self._nodes.max(initial=-1)) + 1
         added = np.arange(self._counts, program.width)
         column_of = np.concatenate([pool.columns, added])
-        amount = np.concatenate([pool.amounts, np.ones(len(added), dtype=np.int64)])
+        amount = np.concatenate([pool.amounts, np.ones_like(added)])
         owner = np.concatenate([pool.owners, patterns + np.arange(len(added))])
         at, which = program.entries_of(column_of)
-        rows = self._row[program.by_column.rows[at]]
-        values = program.by_column.coefficients[at] * amount[which]
-        told = rows >= 0
-        own = np.arange(patterns)
-        entries = [
-            (rows[told], owner[which[told]], values[told]),
-            (kept + pool.nodes, own, np.ones(patterns, dtype=np.int64)),
-        ]
-        width = patterns + len(added)
-        worths = [_sums(owner, o[column_of] * amount, width) for o in self.objectives[: i + 1]]
-        nodes = int(self._nodes.max(initial=-1)) + 1
-        for j, worth in enumerate(worths[:i]):
-            used = np.flatnonzero(worth)
-            entries.append((np.full(len(used), kept + nodes + j), used, worth[used]))
-        nothing, one = np.zeros(patterns, dtype=np.int64), np.ones(patterns, dtype=np.int64)
-        absent = np.full(nodes, -NO_LIMIT, dtype=np.int64)
-        least = np.array(held[:i], dtype=np.int64)
-        told_rows, told_columns, told_values = map(np.concatenate, zip(*entries, strict=True))
+        row = self._row[program.by_column.rows[at]]
+        value = program.by_column.coefficients[at] * amount[which]
+        told, one = row >= 0, np.ones(patterns, dtype=np.int64)
         frozen = freeze(
-            patterns,
-            (
-                np.concatenate([nothing, program.lower[self._counts :]]),
+            counts=patterns,
+            bounds=(
+                np.concatenate([np.zeros_like(one), program.lower[self._counts :]]),
                 np.concatenate([one, program.upper[self._counts :]]),
             ),
-            (
-                np.concatenate([program.row_lower[self._kept], absent, least]),
-                np.concatenate(
-                    [
-                        program.row_upper[self._kept],
-                        np.ones(nodes, dtype=np.int64),
-                        np.full(i, NO_LIMIT, dtype=np.int64),
-                    ]
-                ),
+            row_bounds=(
+                np.concatenate([program.row_lower[self._kept], np.full(nodes, -NO_LIMIT)]),
+                np.concatenate([program.row_upper[self._kept], np.ones(nodes, dtype=np.int64)]),
             ),
-            (told_rows, told_columns, told_values),
+            entries=(
+                np.concatenate([row[told], kept + pool.nodes]),
+                np.concatenate([owner[which[told]], np.arange(patterns)]),
+                np.concatenate([value[told], one]),
+            ),
         )
-        return frozen, worths[i]
+        worths = [
+            add_up(owner, o[column_of] * amount, frozen.width) for o in self.objectives[: i + 1]
+        ]
+        return frozen.holding(worths[:i], held), worths[i]
 
     def duals_of(self, duals: FloatArray, i: int) -> Prices:
         """A master's duals, as those of the whole program's rows."""
@@ -211,10 +186,11 @@ class Patterns:
 
 
 @dataclass(frozen=True, eq=False)
-class _Priced:
-    """What came of pricing: a bound, and how many patterns are new."""
+class _Answer:
+    """What the knapsacks say at some prices: a bound, and how many patterns are new."""
 
-    bound: PatternBound
+    at: Prices
+    bound: Priced
     new: int
     work_s: float
 
@@ -228,9 +204,8 @@ class _Tier:
         """Nothing is known of it."""
         self._patterns, self._i, self._held, self._interrupt = patterns, i, held, interrupt
         self._budget = patterns.budget
-        self.prices: Prices | None = None
-        self.bound: PatternBound | None = None
-        """The best so far, which ``prices`` gave."""
+        self.best: _Answer | None = None
+        """The one with the lowest bound."""
         self.worth = 0
         """What the last relaxation was worth, rounded down."""
 
@@ -262,9 +237,8 @@ class _Tier:
 
     def _is_near(self, reached: float) -> bool:
         """Whether no pattern that is missing could be worth much."""
-        if self.bound is None:
-            return False
-        bound = self.bound.bound_at(self._held)
+        assert self.best is not None, "prices were asked before anything was relaxed"
+        bound = self.best.bound.bound_at(self._held)
         return bound <= reached + max(NEAR, NEAR_SHARE * bound)
 
     def _price_around(self, duals: FloatArray) -> bool:
@@ -273,25 +247,20 @@ class _Tier:
         Returns:
             Whether there are new patterns.
         """
-        own = self._patterns.duals_of(duals, self._i)
-        if self.prices is not None:
-            best = self.prices
-            between = Prices((own.rows + best.rows) / 2, (own.held + best.held) / 2)
-            found = self._price(between)
-            if found is None or found.new:
-                return found is not None
-        found = self._price(own)
-        return found is not None and found.new > 0
+        assert self.best is not None, "prices were asked before anything was relaxed"
+        own, best = self._patterns.duals_of(duals, self._i), self.best.at
+        between = Prices((own.rows + best.rows) / 2, (own.held + best.held) / 2)
+        answers = (self._price(at) for at in (between, own))
+        return any(answer is not None and answer.new for answer in answers)
 
-    def _price(self, at: Prices) -> _Priced | None:
-        found = self._patterns.price(self._i, at)
-        if found is None:
+    def _price(self, at: Prices) -> _Answer | None:
+        answer, held = self._patterns.price(self._i, at), self._held
+        if answer is None:
             return None
-        self._budget.spend(found.work_s)
-        held = self._held
-        if self.bound is None or found.bound.bound_at(held) < self.bound.bound_at(held):
-            self.bound, self.prices = found.bound, at
-        return found
+        self._budget.spend(answer.work_s)
+        if self.best is None or answer.bound.bound_at(held) < self.best.bound.bound_at(held):
+            self.best = answer
+        return answer
 
 
 class _Pool:
@@ -358,10 +327,3 @@ def _of_one_node(program: Program, nodes: IntArray) -> BoolArray:
     highest[filled] = np.maximum.reduceat(node, program.first[filled])
     one = (lowest == highest) & ~spoiled
     return np.asarray(one & (program.row_lower <= 0) & (program.row_upper < NO_LIMIT))
-
-
-def _sums(owner: IntArray, values: IntArray, width: int) -> IntArray:
-    """[width] sums by owner."""
-    sums = np.zeros(width, dtype=np.int64)
-    np.add.at(sums, owner, values)
-    return sums
