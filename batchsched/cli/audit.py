@@ -49,7 +49,6 @@ def audit(  # noqa: PLR0917 -- one parameter for each option
     from batchsched.cli.live_snapshot import load_or_read
     from batchsched.cli.profiles import load_profile
     from batchsched.cli.what_if_tables import printed
-    from batchsched.scheduler import Limits
     from batchsched.snapshot.snapshot import pending
     from batchsched.whatif.auditing import audit as audited
 
@@ -59,7 +58,7 @@ def audit(  # noqa: PLR0917 -- one parameter for each option
         snapshot,
         pending(snapshot, scheduler_names),
         chosen,
-        Limits(time_limit_s=time_limit, workers=workers or options.cores(), seed=seed),
+        options.limits(time_limit, workers, seed),
         time.monotonic,
         allowance=allowance,
     )

@@ -57,13 +57,12 @@ def compare(  # noqa: PLR0917 -- one parameter for each option
     from batchsched.cli.profiles import load_profile
     from batchsched.cli.what_if_tables import printed
     from batchsched.profile import constraints_of
-    from batchsched.scheduler import Limits
     from batchsched.sim.comparison import compared
     from batchsched.sim.policies import greedy, solver
     from batchsched.snapshot.snapshot import pending
 
     allowance, chosen = options.allowance(preemption, moves), load_profile(profile)
-    limits = Limits(time_limit_s=time_limit, workers=workers or options.cores(), seed=seed)
+    limits = options.limits(time_limit, workers, seed)
     ours = solver(chosen, limits, time.monotonic, allowance)
     asked = {
         name: ours if name == SOLVER else greedy(name)

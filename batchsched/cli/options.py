@@ -3,15 +3,20 @@
 What an option means to a command is the command's to say, so help texts that differ are arguments.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
 from batchsched.cli.numbers import FiniteRange
 from batchsched.snapshot.allowance import Allowance
 from batchsched.snapshot.errors import InputError
+
+if TYPE_CHECKING:
+    from batchsched.scheduler import Limits
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -65,6 +70,20 @@ def allowance(preemption: str, moves: str) -> Allowance:
 def cores() -> int:
     """The cores that this process may use: what ``--workers`` is where nobody says."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def limits(
+    time_limit_s: float, workers: int | None, seed: int, *, deterministic: bool = False
+) -> Limits:
+    """What ``--time-limit``, ``--workers`` and ``--seed`` say; one worker where work is counted."""
+    from batchsched.scheduler import Limits  # what --help need not wait for
+
+    return Limits(
+        time_limit_s=time_limit_s,
+        workers=1 if deterministic else workers or cores(),
+        seed=seed,
+        deterministic=deterministic,
+    )
 
 
 def scheduler_names(meaning: str) -> Option:

@@ -5,7 +5,6 @@ happens in between is `sim`'s business.
 """
 
 import gzip
-import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from batchsched.cli.options import limits as limits_of
 from batchsched.cli.profiles import load_profile
 from batchsched.cli.simulate import ALL, POLICIES
 from batchsched.cli.summary import stdout_console
@@ -73,12 +73,9 @@ class _Shared:
 
 def run(options: Options) -> None:
     """Run the policies over the workload, print what happens, leave the folder."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    limits = Limits(
-        time_limit_s=options.time_limit,
-        workers=1 if options.deterministic else options.workers or cores,
-        seed=options.seed % 2**31,
-        deterministic=options.deterministic,
+    counted = options.deterministic
+    limits = limits_of(
+        options.time_limit, options.workers, options.seed % 2**31, deterministic=counted
     )
     files = list(_files(options.workloads))
     trace = any(name.lower().endswith(".csv") for name, _ in files)

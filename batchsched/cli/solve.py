@@ -58,7 +58,7 @@ def solve(  # noqa: PLR0917 -- one parameter for each option
     from batchsched.cli.files import load
     from batchsched.cli.profiles import load_profile
     from batchsched.cli.summary import print_summary, progress_line
-    from batchsched.scheduler import Limits, Origin, schedule
+    from batchsched.scheduler import Origin, schedule
     from batchsched.snapshot.snapshot import pending
 
     allowance = options.allowance(preemption, moves)
@@ -67,12 +67,7 @@ def solve(  # noqa: PLR0917 -- one parameter for each option
     chosen = load_profile(profile)
     start_s = time.monotonic()
     snapshot, sha256 = load(snapshots)
-    limits = Limits(
-        time_limit_s=time_limit,
-        workers=1 if deterministic else workers or options.cores(),
-        seed=seed,
-        deterministic=deterministic,
-    )
+    limits = options.limits(time_limit, workers, seed, deterministic=deterministic)
     plan = schedule(
         snapshot,
         pending(snapshot, scheduler_names),

@@ -112,12 +112,11 @@ def what_if(  # noqa: PLR0917 -- one parameter for each option
     from batchsched.cli.files import load
     from batchsched.cli.profiles import load_profile
     from batchsched.cli.what_if_tables import show
-    from batchsched.scheduler import Limits
     from batchsched.whatif.edits import Edited
 
     given = (add_nodes, remove_node, cordon, set_requests, scale, priority)
     allowance = options.allowance(preemption, moves)
-    limits = Limits(time_limit_s=time_limit, workers=workers or options.cores(), seed=seed)
+    limits = options.limits(time_limit, workers, seed)
     asked = _Asked(load_profile(profile), limits, allowance, scheduler_names)
     offers = _offers(shapes, fit_all=fit_all)
     _refuse_what_does_not_go_together(allowance, fit_all=fit_all, drain_nodes=drain_nodes)
