@@ -48,6 +48,8 @@ def test_a_pod_that_may_still_be_there_goes_elsewhere() -> None:
 
 def test_a_pod_that_is_gone_in_time_may_use_the_room() -> None:
     assert allows(Rule(), reserved(kept(n1=4000), lasting("p", IN_TIME)), p="n1")
+    moment_s = UNTIL_S - NOW_S - STARTS_WITHIN_S + 0.001
+    assert not allows(Rule(), reserved(kept(n1=4000), lasting("p", f"{moment_s}s")), p="n1")
     late = lasting("p", f"{UNTIL_S - NOW_S}s")
     assert not allows(Rule(), reserved(kept(n1=4000), late), p="n1"), "it starts later than now"
 
