@@ -22,6 +22,8 @@ def victims_of(plan: Plan, bindings: Iterable[Binding], snapshot: Snapshot) -> t
     A victim that nobody waits for any more stays where it is. Those of a gang of which nobody stays
     have to leave for everyone who waits for one of them: half of it would run in vain.
     """
+    if not plan.evictions:
+        return ()
     key_of: dict[str, PodKey] = {}
     coming: dict[str, set[PodKey]] = {}
     for binding in bindings:
